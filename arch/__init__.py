@@ -1,0 +1,1 @@
+"""Machine descriptions: schema, sourced constants, DRAM devices, energy, area, scaling."""

@@ -1,0 +1,1 @@
+"""DRAM device tables: organisation, timing and energy with a source per value."""

@@ -1,0 +1,123 @@
+"""Machine descriptions: the schema of ``configs/machines/*.yaml``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from archsim.arch.sourced import Sourced
+
+__all__ = ["Accelerator", "Buffer", "FunctionalUnit", "Gpu", "Machine", "MemorySystem", "PowerMode"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MemorySystem(_Part):
+    """DRAM behind the machine: device, channels and the address mapping."""
+
+    device: str = Field(description="a DRAM device table of arch/dram, e.g. lpddr5-6400")
+    channels: Sourced = Field(description="independent channels of the device's width")
+    interleave_bytes: Sourced = Field(description="consecutive bytes kept on one channel")
+    mapping: str = Field(description="named bank mapping inside a channel, e.g. row-bank-column")
+    outstanding_streams: Sourced = Field(description="memory streams in flight at once")
+
+
+class FunctionalUnit(_Part):
+    """Identical pipelined units of an accelerator: throughput, latency, area, power."""
+
+    count: Sourced = Field(description="identical units")
+    initiation_interval_cycles: Sourced = Field(description="cycles between items of one unit")
+    latency_cycles: Sourced = Field(description="cycles from an item's entry to its result")
+    area_mm2: Sourced = Field(description="area of one unit at the machine's node")
+    dynamic_pj_per_item: Sourced | None = Field(
+        default=None, description="energy of one item; None: counted by operations instead"
+    )
+
+
+class Buffer(_Part):
+    """An on-chip SRAM."""
+
+    capacity_bytes: Sourced = Field(description="bytes, all copies of a double buffer together")
+    word_bits: Sourced = Field(description="bits of one access")
+    double: bool = Field(default=False, description="used as two halves, filled and drained in turn")
+
+
+class Accelerator(_Part):
+    """A streaming accelerator: units, buffers, memory."""
+
+    kind: Literal["accelerator"]
+    name: str
+    title: str
+    node_nm: Sourced
+    clock_mhz: Sourced
+    sram_cell: Literal["itrs-hp", "itrs-lop", "itrs-lstp"]
+    operations: str = Field(description="operation-energy library of arch, e.g. horowitz-45nm")
+    units: dict[str, FunctionalUnit]
+    buffers: dict[str, Buffer]
+    memory: MemorySystem
+    notes: list[str] = []
+
+
+class PowerMode(_Part):
+    """A GPU power mode: what nvpmodel leaves switched on, and how fast."""
+
+    sms: Sourced = Field(description="streaming multiprocessors switched on")
+    gpu_clock_mhz: Sourced
+    memory_mt_s: Sourced = Field(description="DRAM data rate, million transfers per second")
+    idle_power_mw: Sourced = Field(description="module power with the GPU idle, DRAM standby apart")
+
+
+class SmFacts(_Part):
+    """One streaming multiprocessor."""
+
+    warps: Sourced
+    threads: Sourced
+    blocks: Sourced
+    registers: Sourced
+    shared_bytes: Sourced
+    issue_per_cycle: Sourced = Field(description="warp instructions per cycle")
+    fp32_lanes: Sourced
+    sfu_lanes: Sourced
+
+
+class Cache(_Part):
+    """The GPU's last-level cache."""
+
+    capacity_bytes: Sourced
+    line_bytes: Sourced
+    sector_bytes: Sourced
+    ways: Sourced
+
+
+class GpuEnergy(_Part):
+    """Energy of the GPU's actions, DRAM apart."""
+
+    instruction_pj: Sourced = Field(description="one thread-level instruction, fetch to write-back")
+    fp32_pj: Sourced = Field(description="one FP32 multiply-add, added to the instruction")
+    sfu_pj: Sourced
+    l2_byte_pj: Sourced
+    fabric_byte_pj: Sourced = Field(description="memory controller, PHY and fabric, per DRAM byte")
+
+
+class Gpu(_Part):
+    """A GPU with its power modes."""
+
+    kind: Literal["gpu"]
+    name: str
+    title: str
+    node_nm: Sourced
+    default_mode: str = Field(description="the mode the module ships in")
+    modes: dict[str, PowerMode]
+    sm: SmFacts
+    l2: Cache
+    launch_ns: Sourced = Field(description="launch overhead between dependent kernels")
+    issue_efficiency: Sourced = Field(description="issue slots used by a compute-bound kernel")
+    energy: GpuEnergy
+    memory: MemorySystem
+    notes: list[str] = []
+
+
+Machine = Annotated[Accelerator | Gpu, Field(discriminator="kind")]

@@ -1,0 +1,1 @@
+"""Time: the kernel, DRAM, GPU and accelerator models, results and their checks."""

@@ -1,0 +1,1 @@
+"""DRAM in simulated time: the row-level model and its address mappings."""

@@ -1,0 +1,1 @@
+"""Workloads to traces: readers, reference models, functional halves of methods, the cache."""
