@@ -37,18 +37,18 @@ def parse_quantity(text: str | int | float, dimension: str, *, place: str | None
     units = UNITS[dimension]
     known = ", ".join(units)
     if isinstance(text, bool):
-        raise ConfigError(f"expected a {dimension} ({known}), found {text!r}", place=place)
+        raise ConfigError(f"expected {dimension} ({known}), found {text!r}", place=place)
     if isinstance(text, (int, float)):
         return float(text)
     match = _QUANTITY.match(text)
     if match is None:
-        raise ConfigError(f"expected a {dimension} such as '1 {next(iter(units))}', found {text!r}",
+        raise ConfigError(f"expected {dimension} such as '1 {next(iter(units))}', found {text!r}",
                           place=place, remedy=f"write a number and one of: {known}")  # fmt: skip
     number, unit = float(match[1]), match[2]
     if not unit:
         return number
     if unit not in units:
-        raise ConfigError(f"{text!r} has the wrong unit: {unit!r} is not a {dimension}",
+        raise ConfigError(f"{text!r} has the wrong unit: {unit!r} does not measure {dimension}",
                           place=place, remedy=f"use one of: {known}")  # fmt: skip
     return number * units[unit]
 

@@ -137,7 +137,9 @@ class ProgramBuilder:
     _actions: dict[str, int] = field(default_factory=dict)
     _count: int = 0
 
-    def unit(self, name: str, *, servers: int = 1, in_order: bool = True, dram: bool = False) -> int:
+    def unit(
+        self, name: str, *, servers: int = 1, in_order: bool = True, dram: bool = False
+    ) -> int:
         """Declare a unit and return its index; units are dispatched in the order declared."""
         self._units.append(Unit(name, servers, in_order, dram))
         return len(self._units) - 1
@@ -178,7 +180,9 @@ class ProgramBuilder:
         task, amounts, last = np.broadcast_arrays(
             np.asarray(task, np.int64), np.asarray(amount, np.int64), np.asarray(release, np.int64)
         )
-        self._claims.append((task.ravel().copy(), room, amounts.ravel().copy(), last.ravel().copy()))
+        self._claims.append(
+            (task.ravel().copy(), room, amounts.ravel().copy(), last.ravel().copy())
+        )
 
     def count(self, action: str, number: int | np.integer[Any]) -> None:
         """Add to an action count, named ``component/action``."""
@@ -193,9 +197,7 @@ class ProgramBuilder:
             parts = [np.asarray(t[name], dtype) for t in tasks]
             return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
-        lengths = np.concatenate(
-            [np.diff(t["runs"].ptr) for t in tasks] or [_EMPTY]
-        )
+        lengths = np.concatenate([np.diff(t["runs"].ptr) for t in tasks] or [_EMPTY])
         run_ptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         runs = MemoryRuns(
             run_ptr,
@@ -239,14 +241,16 @@ class ProgramBuilder:
         if is_dram != (stream is not None):
             raise ValueError(f"stage {stage}: memory tasks belong on DRAM units, and only there")
         tasks = durations.size
-        self._tasks.append({
-            "unit": np.full(tasks, unit),
-            "stage": np.full(tasks, _index(self._stages, stage)),
-            "stream": np.full(tasks, -1 if stream is None else _index(self._streams, stream)),
-            "duration": durations,
-            "write": np.full(tasks, write),
-            "runs": runs,
-        })
+        self._tasks.append(
+            {
+                "unit": np.full(tasks, unit),
+                "stage": np.full(tasks, _index(self._stages, stage)),
+                "stream": np.full(tasks, -1 if stream is None else _index(self._streams, stream)),
+                "duration": durations,
+                "write": np.full(tasks, write),
+                "runs": runs,
+            }
+        )
         ids = np.arange(self._count, self._count + tasks, dtype=np.int64)
         self._count += tasks
         return ids
