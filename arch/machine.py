@@ -115,6 +115,9 @@ class Gpu(_Part):
     l2: Cache
     launch_ns: Sourced = Field(description="launch overhead between dependent kernels")
     issue_efficiency: Sourced = Field(description="issue slots used by a compute-bound kernel")
+    read_fraction: Sourced = Field(
+        description="DRAM reads the GPU sustains on large streams, as a fraction of the pin rate"
+    )
     energy: GpuEnergy
     memory: MemorySystem
     notes: list[str] = []
