@@ -28,7 +28,15 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit
 
-__all__ = ["GSPLAT_RULE", "INRIA_RULE", "BlendRule", "alpha_reach", "blend_gaussian", "blend_row"]
+__all__ = [
+    "GSPLAT_RULE",
+    "INRIA_RULE",
+    "BlendRule",
+    "alpha_reach",
+    "blend_gaussian",
+    "blend_row",
+    "row_interval",
+]
 
 Array = npt.NDArray[Any]
 
@@ -73,6 +81,24 @@ def alpha_reach(opacity: float, alpha_min: float) -> float:
     if opacity <= 0.0:
         return -1.0
     return 2.0 * (math.log(np.float64(opacity) / alpha_min) * (1.0 + 1e-6) + 1e-6)
+
+
+@njit()
+def row_interval(
+    y0: int, y1: int, mean_y: float, a: float, b: float, c: float, reach: float, rule: BlendRule
+) -> tuple[int, int]:
+    """Return the part of the rows [y0, y1) that ``-2 power <= reach`` touches, half open."""
+    if not reach >= 0.0:
+        return y0, y0
+    determinant = np.float64(a) * np.float64(c) - np.float64(b) * np.float64(b)
+    if not (determinant > 0.0 and a > 0.0):
+        return y0, y1  # a conic rounded to float32 need not be an ellipse
+    centre = np.float64(mean_y) - rule.pixel_offset
+    half = math.sqrt(reach * np.float64(a) / determinant)
+    if not (centre + half >= y0 and centre - half <= y1):
+        return y0, y0
+    first = math.ceil(max(centre - half, np.float64(y0)))
+    return first, math.floor(min(centre + half, np.float64(y1 - 1))) + 1
 
 
 @njit()
@@ -168,16 +194,7 @@ def blend_gaussian(
         (passed and not finished by it), and pixels newly finished: passed = blends + finished.
     """
     passed = blends = finished = 0
-    if not reach >= 0.0:
-        return passed, blends, finished
-    determinant = np.float64(a) * np.float64(c) - np.float64(b) * np.float64(b)
-    if determinant > 0.0 and a > 0.0:
-        centre = np.float64(mean_y) - rule.pixel_offset
-        half = math.sqrt(reach * np.float64(a) / determinant)
-        if not (centre + half >= y0 and centre - half <= y1):
-            return passed, blends, finished
-        y0 = math.ceil(max(centre - half, np.float64(y0)))
-        y1 = math.floor(min(centre + half, np.float64(y1 - 1))) + 1
+    y0, y1 = row_interval(y0, y1, mean_y, a, b, c, reach, rule)
     for y in range(y0, y1):
         row_passed, row_blends, row_finished = blend_row(
             y, x0, x1, origin_x, origin_y, mean_x, mean_y, a, b, c, reach,
