@@ -54,12 +54,17 @@ def test_wheel_alone_runs_from_any_folder(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    environment = os.environ | {"PYTHONPATH": str(site), "COLUMNS": "100"}
-    code = "import archsim, sys; print(archsim.__file__); from archsim.cli import main; main()"
+    # sys.path alone would not do: an editable installation's finder comes before it
+    code = (
+        "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]\n"
+        f"sys.path.insert(0, {str(site)!r}); sys.argv = ['archsim', 'machines']\n"
+        "import archsim; print(archsim.__file__)\n"
+        "from archsim.cli import main; main()"
+    )
     shown = subprocess.run(
-        [sys.executable, "-S", "-c", f"import site; site.main(); sys.path.insert(0, {str(site)!r})\n"
-         f"sys.argv = ['archsim', 'machines']\n{code}"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env=os.environ | {"COLUMNS": "100"}, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert str(site) in shown.stdout
