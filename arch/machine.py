@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from archsim.arch.sourced import Sourced
+from archsim.arch.sourced import Part, Sourced
 
 __all__ = ["Accelerator", "Buffer", "FunctionalUnit", "Gpu", "Machine", "MemorySystem", "PowerMode"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MemorySystem(_Part):
+class MemorySystem(Part):
     """DRAM behind the machine: device, channels and the address mapping."""
 
     device: str = Field(description="a DRAM device table of arch/dram, e.g. lpddr5-6400")
@@ -25,7 +21,7 @@ class MemorySystem(_Part):
     outstanding_streams: Sourced = Field(description="memory streams in flight at once")
 
 
-class FunctionalUnit(_Part):
+class FunctionalUnit(Part):
     """Identical pipelined units of an accelerator: throughput, latency, area, power."""
 
     count: Sourced = Field(description="identical units")
@@ -37,15 +33,15 @@ class FunctionalUnit(_Part):
     )
 
 
-class Buffer(_Part):
+class Buffer(Part):
     """An on-chip SRAM."""
 
     capacity_bytes: Sourced = Field(description="bytes, all copies of a double buffer together")
     word_bits: Sourced = Field(description="bits of one access")
-    double: bool = Field(default=False, description="used as two halves, filled and drained in turn")
+    double: bool = Field(default=False, description="two halves, filled and drained in turn")
 
 
-class Accelerator(_Part):
+class Accelerator(Part):
     """A streaming accelerator: units, buffers, memory."""
 
     kind: Literal["accelerator"]
@@ -58,10 +54,10 @@ class Accelerator(_Part):
     units: dict[str, FunctionalUnit]
     buffers: dict[str, Buffer]
     memory: MemorySystem
-    notes: list[str] = []
+    notes: tuple[str, ...] = ()
 
 
-class PowerMode(_Part):
+class PowerMode(Part):
     """A GPU power mode: what nvpmodel leaves switched on, and how fast."""
 
     sms: Sourced = Field(description="streaming multiprocessors switched on")
@@ -70,7 +66,7 @@ class PowerMode(_Part):
     idle_power_mw: Sourced = Field(description="module power with the GPU idle, DRAM standby apart")
 
 
-class SmFacts(_Part):
+class SmFacts(Part):
     """One streaming multiprocessor."""
 
     warps: Sourced
@@ -83,7 +79,7 @@ class SmFacts(_Part):
     sfu_lanes: Sourced
 
 
-class Cache(_Part):
+class Cache(Part):
     """The GPU's last-level cache."""
 
     capacity_bytes: Sourced
@@ -92,7 +88,7 @@ class Cache(_Part):
     ways: Sourced
 
 
-class GpuEnergy(_Part):
+class GpuEnergy(Part):
     """Energy of the GPU's actions, DRAM apart."""
 
     instruction_pj: Sourced = Field(description="one thread-level instruction, fetch to write-back")
@@ -102,7 +98,7 @@ class GpuEnergy(_Part):
     fabric_byte_pj: Sourced = Field(description="memory controller, PHY and fabric, per DRAM byte")
 
 
-class Gpu(_Part):
+class Gpu(Part):
     """A GPU with its power modes."""
 
     kind: Literal["gpu"]
@@ -120,7 +116,7 @@ class Gpu(_Part):
     )
     energy: GpuEnergy
     memory: MemorySystem
-    notes: list[str] = []
+    notes: tuple[str, ...] = ()
 
 
 Machine = Annotated[Accelerator | Gpu, Field(discriminator="kind")]

@@ -1,0 +1,61 @@
+"""Machine files: those shipped with archsim, by name, and a user's own, by path."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from archsim.arch.machine import Accelerator, Gpu, Machine
+from archsim.base.errors import ConfigError
+from archsim.base.problems import one_of
+from archsim.base.yaml_places import load_yaml, parse_yaml, validate
+
+__all__ = ["list_machines", "load_machine", "power_mode"]
+
+_PACKAGE = "archsim.configs.machines"
+
+
+def list_machines() -> list[str]:
+    """Return the names of the shipped machines, sorted."""
+    files = resources.files(_PACKAGE).iterdir()
+    return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
+
+
+def load_machine(name_or_path: str) -> Accelerator | Gpu:
+    """Return a shipped machine by name, or a machine file by path (it ends in ``.yaml``).
+
+    Raises :class:`ConfigError` for an unknown name (with the nearest one), a missing file, and
+    anything in a file that the schema does not have, naming file, line, path, what was found and
+    what is expected.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        data, places = load_yaml(Path(name_or_path))
+    else:
+        known = list_machines()
+        if name_or_path not in known:
+            raise ConfigError(
+                f"unknown machine {name_or_path!r}",
+                remedy=f"{one_of(name_or_path, known)} (a file's path ends in .yaml)",
+            )
+        file = resources.files(_PACKAGE) / f"{name_or_path}.yaml"
+        data, places = parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}")
+    machine: Accelerator | Gpu = validate(Machine, data, places)
+    return machine
+
+
+def power_mode(machine: Accelerator | Gpu, mode: str | None) -> str | None:
+    """Return the power mode to run in: the one named, a GPU's default, ``None`` without modes."""
+    if isinstance(machine, Accelerator):
+        if mode is not None:
+            raise ConfigError(
+                f"{machine.name} has no power modes, but mode {mode!r} is given",
+                remedy="leave `mode` out",
+            )
+        return None
+    if mode is None:
+        return machine.default_mode
+    if mode not in machine.modes:
+        raise ConfigError(
+            f"{machine.name} has no power mode {mode!r}", remedy=one_of(mode, list(machine.modes))
+        )
+    return mode
