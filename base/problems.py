@@ -16,6 +16,7 @@ from archsim.base.errors import ConfigError
 __all__ = ["check_settable", "describe_problems", "nearest", "one_of", "unit_of"]
 
 _Path = tuple[str | int, ...]
+_NOWHERE: _Path = ()
 
 #: suffix of a field's name -> unit, longest first
 _UNITS = {
@@ -87,7 +88,7 @@ def describe_problems(
 
 def check_settable(model: Any, data: Any, steps: tuple[str, ...], argument: str) -> _Path:
     """Return ``steps`` with list positions as integers; raise when ``model`` has no such path."""
-    node, path = _Node(model), ()
+    node, path = _Node(model), _NOWHERE
     for i, step in enumerate(steps):
         node = _narrow(node, data)
         done = ".".join(str(p) for p in path)
@@ -154,8 +155,8 @@ def _child(node: _Node, step: str | int) -> _Node:
         return _Node(arguments[1])
     if origin in (list, tuple) and arguments:
         fixed = origin is tuple and arguments[-1] is not Ellipsis
-        inside = isinstance(step, int) and step < len(arguments)
-        return _Node(arguments[step] if fixed and inside else arguments[0])
+        at = step if fixed and isinstance(step, int) and step < len(arguments) else 0
+        return _Node(arguments[at])
     return _Node(None)
 
 
