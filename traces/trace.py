@@ -53,10 +53,10 @@ class Trace:
     def load(path: Path) -> Trace:
         """Read a trace; :class:`InputError` names a file that is not one or is damaged."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 head = json.loads(archive[_META].tobytes().decode())
                 columns = {name: archive[name] for name in archive.files if name != _META}
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"not a readable trace ({error})", place=str(path), remedy="delete it and run again"
             ) from error
