@@ -176,10 +176,7 @@ def execute(program: Program, dram: Dram | None = None, *,
             _Dispatch(env, dispatch)
 
     def fits(task: int) -> bool:
-        for room, amount in claims[task]:
-            if amount > room_left[room]:
-                return False
-        return True
+        return all(amount <= room_left[room] for room, amount in claims[task])
 
     def begin(task: int, unit: int) -> None:
         free[unit] -= 1
