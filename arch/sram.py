@@ -1,0 +1,141 @@
+"""SRAM: energy of an access, leakage and area, by capacity, word, node and cell type.
+
+CACTI 7's figures at 256-bit words (``tables/sram-cacti7.yaml``) are interpolated in log size and,
+between the nodes a cell is tabulated at, in log node; other nodes by :mod:`archsim.arch.scaling`.
+CACTI's search over discrete organisations makes neighbouring sizes jump by up to 1.6 times, which
+an interpolation cannot follow: its error over the whole sweep is stated by the tests.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from archsim.arch.machine import Buffer
+from archsim.arch.scaling import area_factor, energy_factor
+from archsim.arch.sourced import Part, Sourced
+from archsim.arch.tables import read_table
+from archsim.base.errors import ConfigError
+from archsim.base.interval import Interval
+
+__all__ = [
+    "CAPACITY_BYTES",
+    "WORD_BITS",
+    "Sram",
+    "SramTable",
+    "buffer_sram",
+    "sram",
+    "sram_table",
+]
+
+CAPACITY_BYTES = (512, 8 << 20)  #: what the interpolation may be asked, one step of 4 beyond it
+WORD_BITS = (16, 1024)
+_READ, _WRITE, _LEAKAGE, _AREA = range(4)
+
+
+class SramTable(Part):
+    """The figures of ``tables/sram-cacti7.yaml``."""
+
+    source: str
+    word_bits: int
+    cells: dict[str, dict[float, dict[int, tuple[float, float, float, float]]]]
+    accuracy: Sourced
+    read_width_share: Sourced
+    write_width_share: Sourced
+    leakage_off_node: Sourced
+
+
+@dataclass(frozen=True)
+class Sram:
+    """What one memory costs.
+
+    Attributes
+    ----------
+    read_pj, write_pj
+        Energy of one access of a word.
+    leakage_mw, area_mm2
+        Of the whole memory.
+    """
+
+    read_pj: Interval
+    write_pj: Interval
+    leakage_mw: Interval
+    area_mm2: Interval
+
+
+@cache
+def sram_table() -> SramTable:
+    """Return CACTI's figures and what is multiplied onto them."""
+    return read_table("sram-cacti7", SramTable)
+
+
+def sram(capacity_bytes: float, word_bits: float, node_nm: float, cell: str) -> Sram:
+    """Return the cost of one single-ported memory.
+
+    Raises :class:`ConfigError` for capacities and words outside :data:`CAPACITY_BYTES` and
+    :data:`WORD_BITS`, an unknown cell, and a node that no scaling method covers.
+    """
+    table = sram_table()
+    _check(capacity_bytes, CAPACITY_BYTES, "capacity", "bytes")
+    _check(word_bits, WORD_BITS, "word", "bits")
+    if cell not in table.cells:
+        raise ConfigError(f"no SRAM cell {cell!r}", remedy=f"use one of: {', '.join(table.cells)}")
+    nodes = sorted(table.cells[cell])
+    nearest = min(max(node_nm, nodes[0]), nodes[-1])
+    figures = [_at(table, cell, nearest, capacity_bytes, column) for column in range(4)]
+    accuracy = table.accuracy.interval
+    width = word_bits / table.word_bits
+    energy = energy_factor(nearest, node_nm) * accuracy
+    off_node = Interval.exact(1.0) if nearest == node_nm else table.leakage_off_node.interval
+    return Sram(
+        read_pj=energy * figures[_READ] * _width_factor(table.read_width_share, width),
+        write_pj=energy * figures[_WRITE] * _width_factor(table.write_width_share, width),
+        leakage_mw=accuracy * figures[_LEAKAGE] * off_node,
+        area_mm2=accuracy * figures[_AREA] * area_factor(nearest, node_nm),
+    )
+
+
+def buffer_sram(buffer: Buffer, node_nm: float, cell: str) -> Sram:
+    """Return the cost of a buffer; a double buffer is two memories of half its capacity."""
+    copies = 2 if buffer.double else 1
+    one = sram(buffer.capacity_bytes.value / copies, buffer.word_bits.value, node_nm, cell)
+    return Sram(one.read_pj, one.write_pj, one.leakage_mw * copies, one.area_mm2 * copies)
+
+
+def _check(value: float, span: tuple[int, int], what: str, unit: str) -> None:
+    if not span[0] <= value <= span[1]:
+        raise ConfigError(
+            f"an SRAM with a {what} of {value:g} {unit} is outside the model's "
+            f"{span[0]} to {span[1]} {unit}",
+            remedy="split it into banks, or describe it as part of a unit (registers)",
+        )
+
+
+def _at(table: SramTable, cell: str, node_nm: float, capacity: float, column: int) -> float:
+    """Return one figure, interpolated in log node between tabulated nodes."""
+    by_node = table.cells[cell]
+    nodes = sorted(by_node)
+    logs = [math.log(_by_size(by_node[node], capacity, column)) for node in nodes]
+    return math.exp(float(np.interp(math.log(node_nm), [math.log(n) for n in nodes], logs)))
+
+
+def _by_size(
+    rows: dict[int, tuple[float, float, float, float]], capacity: float, column: int
+) -> float:
+    """Return one figure by capacity, log-log linear; beyond the table by its end slopes."""
+    kib = sorted(rows)
+    size = [math.log(k * 1024) for k in kib]
+    values = [math.log(rows[k][column]) for k in kib]
+    at = math.log(capacity)
+    upper = min(max(int(np.searchsorted(size, at)), 1), len(size) - 1)
+    share = (at - size[upper - 1]) / (size[upper] - size[upper - 1])
+    return math.exp(values[upper - 1] + share * (values[upper] - values[upper - 1]))
+
+
+def _width_factor(share: Sourced, width: float) -> Interval:
+    """Return the energy at ``width`` table words: the share grows with the word, the rest stays."""
+    factors = [s * width + 1 - s for s in (share.value, share.low, share.high)]
+    return Interval(factors[0], min(factors), max(factors))
