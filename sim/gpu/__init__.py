@@ -1,0 +1,1 @@
+"""A GPU as kernels in sequence: blocks over multiprocessors, memory streams, launch gaps."""

@@ -1,0 +1,201 @@
+"""The last-level cache on a kernel's real gathers: set-associative, sectored, LRU.
+
+Thread blocks are resident a few per multiprocessor and advance batch by batch in turn; a block
+that ends makes room for the next one in launch order. In each batch a block reads its next
+``batch`` entries of the index list (consecutive words) and, for every one of the arrays in turn,
+the items those entries name. A sector that the cache does not hold is one miss; misses that
+follow each other in address make one run.
+
+Sets are picked by line address modulo their number (a real GPU hashes; no hash is published).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.arch.machine import Cache
+from archsim.base.jit import njit
+from archsim.sim.program import MemoryRuns
+
+__all__ = ["Gather", "GatherResult", "run_gather"]
+
+I64 = npt.NDArray[np.int64]
+
+_BUFFER_RUNS = 1 << 20
+_SECTORS_PER_CALL = 1 << 23  # about 0.1 s: the compiled loop returns this often
+
+
+@dataclass(frozen=True)
+class Gather:
+    """What the blocks of a kernel read through an index list.
+
+    Attributes
+    ----------
+    index : (entries,) int32
+        Items by list entry; 4-byte words at ``list_base``.
+    start : (blocks + 1,) int64
+        Block b owns the entries from ``start[b]``.
+    fetched : (blocks,) int64
+        Entries that block b reads before it stops.
+    array_base, array_bytes : (arrays,) int64
+        Base address and item size of the arrays the entries name.
+    batch
+        Entries a block reads between two barriers.
+    """
+
+    index: npt.NDArray[np.int32]
+    start: I64
+    fetched: I64
+    list_base: int
+    array_base: I64
+    array_bytes: I64
+    batch: int
+
+
+@dataclass(frozen=True)
+class GatherResult:
+    """Misses by block, in the order they happen, and how many sectors were asked for."""
+
+    misses: MemoryRuns
+    sectors: int
+
+
+def run_gather(gather: Gather, cache: Cache, resident: int) -> GatherResult:
+    """Simulate the cache, empty at first, with ``resident`` blocks at a time on the whole GPU."""
+    line, sector = int(cache.line_bytes.value), int(cache.sector_bytes.value)
+    ways = int(cache.ways.value)
+    sets = int(cache.capacity_bytes.value) // (line * ways)
+    blocks = gather.fetched.size
+    tags = np.full((sets, ways), -1, np.int64)
+    held = np.zeros((sets, ways), np.int64)
+    slot_block = np.full(resident, -1, np.int64)
+    slot_done = np.zeros(resident, np.int64)
+    state = np.zeros(4, np.int64)  # next block, next slot, busy slots, sectors asked for
+    spare = _worst_runs(gather, sector)
+    buffer = max(_BUFFER_RUNS, 2 * spare)
+    block = np.empty(buffer, np.int64)
+    address = np.empty(buffer, np.int64)
+    size = np.empty(buffer, np.int64)
+    kept: list[tuple[I64, I64, I64]] = []
+    finished = False
+    while not finished:
+        finished, used = _advance(
+            tags, held, line, sector, gather.index, gather.start, gather.fetched,
+            gather.list_base, gather.array_base, gather.array_bytes, gather.batch,
+            slot_block, slot_done, state, block, address, size, spare, _SECTORS_PER_CALL,
+        )  # fmt: skip
+        kept.append((block[:used].copy(), address[:used].copy(), size[:used].copy()))
+    of_block, addresses, sizes = (np.concatenate(column) for column in zip(*kept))
+    ptr, order = _by_block(of_block, blocks)
+    return GatherResult(MemoryRuns(ptr, addresses[order], sizes[order]), int(state[3]))
+
+
+def _worst_runs(gather: Gather, sector: int) -> int:
+    """Return the most runs one batch can miss: every sector of every item on its own."""
+    per_entry = int(np.sum((gather.array_bytes + sector - 2) // sector + 1))
+    return gather.batch * per_entry + gather.batch * 4 // sector + 2
+
+
+@njit()
+def _advance(  # type: ignore[no-untyped-def]
+    tags, held, line, sector, index, start, fetched, list_base, array_base, array_bytes, batch,
+    slot_block, slot_done, state, block, address, size, spare, sector_limit,
+):  # fmt: skip
+    """Advance until all blocks are done, the buffer may overflow or the limit is reached."""
+    slots = slot_block.shape[0]
+    blocks = fetched.shape[0]
+    used = 0
+    asked = 0
+    while True:
+        if used + spare > block.shape[0] or asked > sector_limit:
+            state[3] += asked
+            return False, used
+        slot = state[1]
+        state[1] = (slot + 1) % slots
+        if slot_block[slot] < 0:
+            while state[0] < blocks and fetched[state[0]] == 0:
+                state[0] += 1
+            if state[0] == blocks:
+                if state[2] == 0:
+                    state[3] += asked
+                    return True, used
+                continue
+            slot_block[slot] = state[0]
+            slot_done[slot] = 0
+            state[0] += 1
+            state[2] += 1
+        current = slot_block[slot]
+        first = start[current] + slot_done[slot]
+        count = min(batch, fetched[current] - slot_done[slot])
+        begin = list_base + first * 4
+        merged = -2  # no sector is next to it
+        for place in range(begin // sector, (begin + count * 4 - 1) // sector + 1):
+            asked += 1
+            if _misses(tags, held, line, sector, place):
+                merged, used = _emit(block, address, size, used, merged, current, place, sector)
+        for array in range(array_base.shape[0]):
+            item = array_bytes[array]
+            for entry in range(first, first + count):
+                begin = array_base[array] + index[entry] * item
+                for place in range(begin // sector, (begin + item - 1) // sector + 1):
+                    asked += 1
+                    if _misses(tags, held, line, sector, place):
+                        merged, used = _emit(
+                            block, address, size, used, merged, current, place, sector
+                        )
+        slot_done[slot] += count
+        if slot_done[slot] == fetched[current]:
+            slot_block[slot] = -1
+            state[2] -= 1
+
+
+@njit()
+def _misses(tags, held, line, sector, place):  # type: ignore[no-untyped-def]
+    """Touch one sector; its line becomes the most recent. Return whether it was absent."""
+    per_line = line // sector
+    tag = place // per_line
+    bit = 1 << (place - tag * per_line)
+    row = tag % tags.shape[0]
+    ways = tags.shape[1]
+    way = 0
+    while way < ways and tags[row, way] != tag:
+        way += 1
+    mask = 0 if way == ways else held[row, way]
+    for older in range(min(way, ways - 1), 0, -1):
+        tags[row, older] = tags[row, older - 1]
+        held[row, older] = held[row, older - 1]
+    tags[row, 0] = tag
+    held[row, 0] = mask | bit
+    return mask & bit == 0
+
+
+@njit()
+def _emit(block, address, size, used, merged, current, place, sector):  # type: ignore[no-untyped-def]
+    """Append a missed sector, or extend the batch's last run with it."""
+    if merged == place - 1:
+        size[used - 1] += sector
+    else:
+        block[used] = current
+        address[used] = place * sector
+        size[used] = sector
+        used += 1
+    return place, used
+
+
+@njit()
+def _by_block(of_block, blocks):  # type: ignore[no-untyped-def]
+    """Return offsets and a stable order by block (a counting sort)."""
+    ptr = np.zeros(blocks + 1, np.int64)
+    for owner in of_block:
+        ptr[owner + 1] += 1
+    ptr = np.cumsum(ptr)
+    place = ptr[:-1].copy()
+    order = np.empty(of_block.shape[0], np.int64)
+    for run in range(of_block.shape[0]):
+        owner = of_block[run]
+        order[place[owner]] = run
+        place[owner] += 1
+    return ptr, order
