@@ -27,6 +27,7 @@ __all__ = [
     "Sram",
     "SramTable",
     "buffer_sram",
+    "off_table",
     "sram",
     "sram_table",
 ]
@@ -83,8 +84,7 @@ def sram(capacity_bytes: float, word_bits: float, node_nm: float, cell: str) -> 
     _check(word_bits, WORD_BITS, "word", "bits")
     if cell not in table.cells:
         raise ConfigError(f"no SRAM cell {cell!r}", remedy=f"use one of: {', '.join(table.cells)}")
-    nodes = sorted(table.cells[cell])
-    nearest = min(max(node_nm, nodes[0]), nodes[-1])
+    nearest = off_table(node_nm, cell) or node_nm
     figures = [_at(table, cell, nearest, capacity_bytes, column) for column in range(4)]
     accuracy = table.accuracy.interval
     width = word_bits / table.word_bits
@@ -96,6 +96,13 @@ def sram(capacity_bytes: float, word_bits: float, node_nm: float, cell: str) -> 
         leakage_mw=accuracy * figures[_LEAKAGE] * off_node,
         area_mm2=accuracy * figures[_AREA] * area_factor(nearest, node_nm),
     )
+
+
+def off_table(node_nm: float, cell: str) -> float | None:
+    """Return the node that figures are scaled from, ``None`` where the table spans the node."""
+    nodes = sram_table().cells[cell]
+    nearest = min(max(node_nm, min(nodes)), max(nodes))
+    return None if nearest == node_nm else nearest
 
 
 def buffer_sram(buffer: Buffer, node_nm: float, cell: str) -> Sram:

@@ -1,0 +1,192 @@
+"""Energy of a frame by component: what was done x what it costs, and what power times time costs.
+
+A component is ``dram/...`` (by command), ``leakage/...`` and the name of a unit or buffer on
+accelerators, ``gpu/...`` on GPUs. Ranges are worst cases: all constants at their low or high ends
+together. Energy follows the counts and times that the run recorded; nothing is fitted to a
+published result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archsim.arch.dram import load_device
+from archsim.arch.dram.energy import command_energies
+from archsim.arch.machine import Accelerator, Gpu, MemorySystem
+from archsim.arch.operations import load_operations, logic_table
+from archsim.arch.sram import buffer_sram
+from archsim.base.errors import ConfigError
+from archsim.base.interval import Interval
+from archsim.base.problems import one_of
+from archsim.sim.area import logic_area_mm2
+
+__all__ = ["energy_by_component_pj"]
+
+_PJ_PER_MW_PS = 1e-3
+_NOTHING = Interval.exact(0.0)
+
+
+def energy_by_component_pj(
+    machine: Accelerator | Gpu,
+    mode: str | None,
+    *,
+    actions: Mapping[str, int],
+    time_ps: int,
+    dram_counts: Mapping[str, int],
+) -> dict[str, Interval]:
+    """Return the energy of ``time_ps`` of simulated time by component, in pJ.
+
+    Parameters
+    ----------
+    machine, mode
+        ``mode`` is the power mode of a GPU and ``None`` for an accelerator.
+    actions
+        Counts by ``component/action``, as :class:`archsim.sim.program.Program` documents. On an
+        accelerator: ``<unit>/items``, ``<unit>/<operation>``, ``<buffer>/read_bytes`` and
+        ``<buffer>/write_bytes``; on a GPU ``sm/instructions``, ``sm/fp32``, ``sm/sfu`` and
+        ``l2/bytes``.
+    dram_counts
+        The counters of :class:`archsim.sim.dram.row.RowDram`.
+
+    Raises
+    ------
+    ConfigError
+        For an action that the machine has no price for.
+    """
+    if isinstance(machine, Gpu):
+        if mode is None:
+            raise ValueError("a GPU runs in a power mode")
+        parts = _gpu(machine, mode, actions, time_ps, dram_counts)
+    else:
+        parts = {**_units(machine, actions), **_buffers(machine, actions)}
+        parts.update(_leakage(machine, time_ps))
+    return {**parts, **_dram(machine.memory, time_ps, dram_counts)}
+
+
+def _power(power_mw: Interval, time_ps: int) -> Interval:
+    return power_mw * (time_ps * _PJ_PER_MW_PS)
+
+
+# --- accelerators -------------------------------------------------------------------------------
+
+
+def _units(machine: Accelerator, actions: Mapping[str, int]) -> dict[str, Interval]:
+    library = load_operations(machine.operations)
+    node_nm = machine.node_nm.value
+    parts = dict.fromkeys(machine.units, _NOTHING)
+    priced_by_operation = set()
+    for action, count in actions.items():
+        component, _, what = action.partition("/")
+        unit = machine.units.get(component)
+        if unit is None:
+            if component not in machine.buffers:
+                known = [*machine.units, *machine.buffers]
+                raise ConfigError(
+                    f"{machine.name} has no unit or buffer for the action {action!r}",
+                    remedy=one_of(component, known),
+                )
+            continue
+        if what == "items":
+            if unit.dynamic_pj_per_item is not None:
+                parts[component] = unit.dynamic_pj_per_item.interval * count
+        elif unit.dynamic_pj_per_item is None:
+            parts[component] = parts[component] + library.energy_pj(what, node_nm) * count
+            priced_by_operation.add(component)
+    for name, unit in machine.units.items():
+        items = actions.get(f"{name}/items", 0)
+        if items and unit.dynamic_pj_per_item is None and name not in priced_by_operation:
+            raise ConfigError(
+                f"{machine.name}: unit {name} did {items} items, and nothing says what they cost",
+                remedy=f"state units.{name}.dynamic_pj_per_item, or count its operations",
+            )
+    return parts
+
+
+def _buffers(machine: Accelerator, actions: Mapping[str, int]) -> dict[str, Interval]:
+    parts = {}
+    for name, buffer in machine.buffers.items():
+        unknown = [
+            a
+            for a in actions
+            if a.startswith(f"{name}/") and a not in (f"{name}/read_bytes", f"{name}/write_bytes")
+        ]
+        if unknown:
+            raise ConfigError(
+                f"{machine.name}: a buffer has no price for the action {unknown[0]!r}",
+                remedy=f"count {name}/read_bytes or {name}/write_bytes",
+            )
+        cost = buffer_sram(buffer, machine.node_nm.value, machine.sram_cell)
+        word_bytes = buffer.word_bits.value / 8
+        read = cost.read_pj * (actions.get(f"{name}/read_bytes", 0) / word_bytes)
+        write = cost.write_pj * (actions.get(f"{name}/write_bytes", 0) / word_bytes)
+        parts[name] = read + write
+    return parts
+
+
+def _leakage(machine: Accelerator, time_ps: int) -> dict[str, Interval]:
+    logic = logic_area_mm2(machine) * logic_table().leakage_mw_per_mm2.interval
+    memories = _NOTHING
+    for buffer in machine.buffers.values():
+        cost = buffer_sram(buffer, machine.node_nm.value, machine.sram_cell)
+        memories = memories + cost.leakage_mw
+    return {"leakage/logic": _power(logic, time_ps), "leakage/sram": _power(memories, time_ps)}
+
+
+# --- GPUs ---------------------------------------------------------------------------------------
+
+
+def _gpu(
+    machine: Gpu,
+    mode: str,
+    actions: Mapping[str, int],
+    time_ps: int,
+    dram_counts: Mapping[str, int],
+) -> dict[str, Interval]:
+    cost = machine.energy
+    prices = {
+        "sm/instructions": ("gpu/instructions", cost.instruction_pj),
+        "sm/fp32": ("gpu/fp32", cost.fp32_pj),
+        "sm/sfu": ("gpu/sfu", cost.sfu_pj),
+        "l2/bytes": ("gpu/l2", cost.l2_byte_pj),
+    }
+    unknown = [action for action in actions if action not in prices]
+    if unknown:
+        raise ConfigError(
+            f"{machine.name} has no price for the action {unknown[0]!r}",
+            remedy=one_of(unknown[0], list(prices)),
+        )
+    parts = {
+        component: price.interval * actions.get(action, 0)
+        for action, (component, price) in prices.items()
+    }
+    parts["gpu/fabric"] = cost.fabric_byte_pj.interval * dram_counts.get("bytes", 0)
+    parts["gpu/idle"] = _power(machine.modes[mode].idle_power_mw.interval, time_ps)
+    return parts
+
+
+# --- DRAM ---------------------------------------------------------------------------------------
+
+
+def _dram(memory: MemorySystem, time_ps: int, counts: Mapping[str, int]) -> dict[str, Interval]:
+    """Return DRAM energy by command and state, all channels together.
+
+    A channel without a stream in service is taken to be precharged and awake; power-down, which
+    a controller may use there, is the low end.
+    """
+    device = load_device(memory.device)
+    cost = command_energies(device)
+    channels = memory.channels.value
+    active_ps = sum(ps for name, ps in counts.items() if name.startswith("active_ps/"))
+    asleep_ps = max(channels * time_ps - active_ps, 0)
+    idle = cost.precharge_standby_mw
+    idle = Interval(idle.value, min(idle.low, cost.power_down_mw.low), idle.high)
+    refreshes = channels * time_ps / (device.timing.trefi_ns.value * 1e3)
+    reads, writes = counts.get("read_bursts", 0), counts.get("write_bursts", 0)
+    return {
+        "dram/activate": cost.activate_pj * counts.get("activates", 0),
+        "dram/read": cost.read_core_pj * reads,
+        "dram/write": cost.write_core_pj * writes,
+        "dram/io": cost.read_io_pj * reads + cost.write_io_pj * writes,
+        "dram/refresh": cost.refresh_pj * refreshes,
+        "dram/standby": _power(cost.active_standby_mw, active_ps) + _power(idle, int(asleep_ps)),
+    }
