@@ -65,8 +65,8 @@ class Dram(Protocol):
         """Return when a stream that starts now has moved its last byte, in picoseconds."""
         ...
 
-    def counts(self) -> dict[str, int]:
-        """Return the counters that energy and checks rest on."""
+    def counts(self, elapsed_ps: int) -> dict[str, int]:
+        """Return the counters that energy and checks rest on, of a run of ``elapsed_ps``."""
         ...
 
 
@@ -247,7 +247,7 @@ def execute(program: Program, dram: Dram | None = None, *,
         start_ps=np.array(start, np.int64),
         finish_ps=np.array(finish, np.int64),
         dram_bytes=np.array(moved, np.int64),
-        dram_counts={} if dram is None else dram.counts(),
+        dram_counts={} if dram is None else dram.counts(max(finish, default=0)),
     )
 
 

@@ -137,6 +137,11 @@ class DramDevice(_Part):
         return int(o.burst_length.value / o.beats_per_clock.value)
 
     @property
+    def clock_ns(self) -> float:
+        """One command clock at the device's own data rate."""
+        return self.organisation.beats_per_clock.value * 1e3 / self.data_rate_mt_s.value
+
+    @property
     def banks(self) -> int:
         """Banks of the channel, in all bank groups."""
         return int(self.organisation.bank_groups.value * self.organisation.banks_per_group.value)

@@ -1,18 +1,23 @@
-"""Energy per DRAM command, from a device's supply currents or as the device states it.
+"""Energy of DRAM commands and states from a device table.
 
-From currents (Micron TN-41-01 and TN-40-07), summed over the rails of the core: an activate with
-its precharge costs V (IDD0 tRC - IDD3N tRAS - IDD2N tRP), a burst V (IDD4 - IDD3N) tBurst, a
-refresh V (IDD5 - IDD2N) tRFC, standby V IDD3N with a row open, V IDD2N without, V IDD2P in
-power-down. The I/O rail counts apart for bursts, and joins the core elsewhere.
+Micron's formulas (TN-41-01 for DDR3, TN-40-07 for DDR4), summed over the rails V of the core; the
+I/O rail counts in bursts and standby:
+
+- activate + precharge: V x (IDD0 x tRC - IDD3N x tRAS - IDD2N x tRP), with tRC = tRAS + tRP
+- read burst: V x (IDD4R - IDD3N) x tBurst; write burst: V x (IDD4W - IDD3N) x tBurst
+- all-bank refresh: V x (IDD5 - IDD2N) x tRFC
+- standby: V x IDD3N with a row open, V x IDD2N precharged, V x IDD2P in power-down
+
+mA x ns x V is pJ, and mA x V is mW. A burst's energy is taken at the device's own data rate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from archsim.arch.dram.device import Currents, DramDevice, Rail
 from archsim.arch.sourced import Sourced
-from archsim.base.errors import ConfigError
 from archsim.base.interval import Interval
 
 __all__ = ["CommandEnergies", "command_energies"]
@@ -27,11 +32,11 @@ class CommandEnergies:
     activate_pj
         An activate and its precharge.
     read_core_pj, read_io_pj, write_core_pj, write_io_pj
-        One burst.
+        A whole burst.
     refresh_pj
-        One all-bank refresh, beyond standby.
+        An all-bank refresh.
     active_standby_mw, precharge_standby_mw, power_down_mw
-        Power with a row open, with all banks closed, and in power-down.
+        The channel with a row open, with none, and asleep with none.
     """
 
     activate_pj: Interval
@@ -46,15 +51,11 @@ class CommandEnergies:
 
 
 def command_energies(device: DramDevice) -> CommandEnergies:
-    """Return the energies of one channel of ``device``.
-
-    They hold at every data rate: a slower burst draws less current for longer. Raises
-    :class:`ConfigError` where the currents give a negative energy (IDD0 below IDD3N).
-    """
+    """Return what the commands and states of one channel of ``device`` cost."""
     power = device.power
-    bits = device.burst_bytes * 8
     if isinstance(power, Currents):
-        return _from_currents(device, power, bits)
+        return _from_currents(device, power)
+    bits = 8 * device.burst_bytes
     return CommandEnergies(
         activate_pj=power.activate_pj.interval,
         read_core_pj=power.read_core_pj_per_bit.interval * bits,
@@ -68,63 +69,39 @@ def command_energies(device: DramDevice) -> CommandEnergies:
     )
 
 
-def _from_currents(device: DramDevice, power: Currents, bits: int) -> CommandEnergies:
-    timing = device.timing
-    tras, trp = timing.tras_ns.value, timing.trp_ns.value
-    burst = device.organisation.burst_length.value / device.data_rate_mt_s.value * 1e3
+def _from_currents(device: DramDevice, power: Currents) -> CommandEnergies:
+    t = device.timing
+    tras, trp, trfc = t.tras_ns.value, t.trp_ns.value, t.trfc_ns.value
+    burst_ns = device.burst_clocks * device.clock_ns
     core = list(power.core.values())
-    io = [] if power.io is None else [power.io]
+    everything = [*core, *([power.io] if power.io else [])]
     tolerance = power.tolerance.interval
 
-    def total(rails: list[Rail], plus: _Terms, minus: _Terms) -> Interval:
-        parts = [_rail(rail, plus, minus) for rail in rails]
-        value = sum(p.value for p in parts)
-        if value < 0:
-            raise ConfigError(
-                f"DRAM device {device.name}: its currents give a negative energy",
-                remedy="state energies per command (`kind: energies`) instead",
-            )
-        low = max(sum(p.low for p in parts), 0.0)
-        return Interval(value, low, sum(p.high for p in parts)) * tolerance
+    def total(rails: list[Rail], milliamps: Callable[[Rail], float]) -> Interval:
+        return tolerance * sum(r.volts.value * milliamps(r) for r in rails)
 
-    def burst_io(of: str, per_bit: Sourced | None) -> Interval:
-        if per_bit is not None:
-            return per_bit.interval * bits
-        return total(io, [(of, burst)], [("idd3n", burst)])
+    def burst(rails: list[Rail], current: Callable[[Rail], Sourced]) -> Interval:
+        return total(rails, lambda r: (current(r).value - r.idd3n_ma.value) * burst_ns)
+
+    def io(current: Callable[[Rail], Sourced], per_bit: Sourced | None) -> Interval:
+        if power.io is not None:
+            return burst([power.io], current)
+        assert per_bit is not None  # the schema wants one or the other
+        return per_bit.interval * (8 * device.burst_bytes)
 
     return CommandEnergies(
-        activate_pj=total(core + io, [("idd0", tras + trp)], [("idd3n", tras), ("idd2n", trp)]),
-        read_core_pj=total(core, [("idd4r", burst)], [("idd3n", burst)]),
-        read_io_pj=burst_io("idd4r", power.io_read_pj_per_bit),
-        write_core_pj=total(core, [("idd4w", burst)], [("idd3n", burst)]),
-        write_io_pj=burst_io("idd4w", power.io_write_pj_per_bit),
-        refresh_pj=total(
-            core + io, [("idd5", timing.trfc_ns.value)], [("idd2n", timing.trfc_ns.value)]
+        activate_pj=total(
+            core,
+            lambda r: (
+                r.idd0_ma.value * (tras + trp) - r.idd3n_ma.value * tras - r.idd2n_ma.value * trp
+            ),
         ),
-        active_standby_mw=total(core + io, [("idd3n", 1.0)], []),
-        precharge_standby_mw=total(core + io, [("idd2n", 1.0)], []),
-        power_down_mw=total(core + io, [("idd2p", 1.0)], []),
-    )
-
-
-_Terms = list[tuple[str, float]]  #: current and nanoseconds
-
-
-def _rail(rail: Rail, plus: _Terms, minus: _Terms) -> Interval:
-    """Return V (sum of plus currents x ns - sum of minus currents x ns): mA V ns are pJ."""
-    volts = rail.volts
-
-    def span(terms: _Terms) -> Interval:
-        charge = Interval.exact(0.0)
-        for current, ns in terms:
-            milliamperes: Sourced = getattr(rail, f"{current}_ma")
-            charge = charge + milliamperes.interval * ns
-        return charge
-
-    more, less = span(plus), span(minus)
-    low, high = more.low - less.high, more.high - less.low
-    return Interval(
-        volts.value * (more.value - less.value),
-        low * (volts.low if low > 0 else volts.high),
-        high * (volts.high if high > 0 else volts.low),
+        read_core_pj=burst(core, lambda r: r.idd4r_ma),
+        read_io_pj=io(lambda r: r.idd4r_ma, power.io_read_pj_per_bit),
+        write_core_pj=burst(core, lambda r: r.idd4w_ma),
+        write_io_pj=io(lambda r: r.idd4w_ma, power.io_write_pj_per_bit),
+        refresh_pj=total(core, lambda r: (r.idd5_ma.value - r.idd2n_ma.value) * trfc),
+        active_standby_mw=total(everything, lambda r: r.idd3n_ma.value),
+        precharge_standby_mw=total(everything, lambda r: r.idd2n_ma.value),
+        power_down_mw=total(everything, lambda r: r.idd2p_ma.value),
     )
