@@ -1,0 +1,115 @@
+"""A result's folder appears whole or not at all, and replaces only earlier results."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from archsim.base.errors import OutputError
+from archsim.output import check_destination, to_json, write_folder
+
+
+def fill(number: int) -> "Filler":
+    return Filler(number)
+
+
+class Filler:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, folder: Path) -> None:
+        (folder / "images").mkdir()
+        (folder / "images" / "a.png").write_bytes(b"png")
+        data = {"schema": "archsim-result-1", "number": self.number}
+        (folder / "result.json").write_text(to_json(data))
+
+
+def number_in(folder: Path) -> int:
+    return int(json.loads((folder / "result.json").read_text())["number"])
+
+
+def test_a_new_folder_appears_with_its_parents(tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "first"
+    write_folder(out, fill(1))
+    assert number_in(out) == 1
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_an_empty_folder_and_an_earlier_result_are_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    write_folder(out, fill(1))
+    (out / "report.html").write_text("old")
+    write_folder(out, fill(2))
+    assert number_in(out) == 2
+    assert not (out / "report.html").exists()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("thesis.tex", "x"), ("result.json", "{}"), ("result.json", '{"schema": "other"}'),
+     ("result.json", "not json")],
+)  # fmt: skip
+def test_somebody_elses_files_are_never_touched(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(OutputError, match="no earlier result"):
+        write_folder(tmp_path, fill(1))
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == content
+
+
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_a_file_in_the_way_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file"):
+        check_destination(tmp_path / "file" / below)
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+)
+def test_a_failure_leaves_the_earlier_result_and_nothing_else(
+    tmp_path: Path, failure: BaseException
+) -> None:
+    out = tmp_path / "out"
+    write_folder(out, fill(1))
+
+    def fail(folder: Path) -> None:
+        fill(2)(folder)
+        raise failure
+
+    expected = OutputError if isinstance(failure, OSError) else KeyboardInterrupt
+    with pytest.raises(expected) as caught:
+        write_folder(out, fail)
+    if isinstance(failure, OSError):
+        assert "No space left on device" in str(caught.value)
+        assert "remedy" in str(caught.value)
+    assert number_in(out) == 1
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_failed_swap_puts_the_earlier_result_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write_folder(out, fill(1))
+    rename = Path.rename
+    calls = []
+
+    def second_fails(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", second_fails)
+    with pytest.raises(OutputError, match="Input/output error"):
+        write_folder(out, fill(2))
+    assert number_in(out) == 1
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    with pytest.raises(ValueError):
+        to_json({"speedup": float("nan")})

@@ -1,0 +1,122 @@
+"""result.json and its tables: keys users rely on, parts that add up, bytes that repeat."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from archsim.base.errors import CheckError
+from archsim.output import to_json
+from archsim.sim.result import SystemResult
+from archsim.summary import summarize
+from archsim.tables import TABLES, table_rows, write_tables
+
+KEYS = {
+    "time_s", "fps", "energy_j", "dram_bytes", "area_mm2", "power_w", "psnr_db", "exact", "ssim",
+    "speedup", "energy_saving", "dram_saving", "interval", "energy_by_component_j",
+    "dram_bytes_by_stream", "time_by_cause_s", "fidelity", "mode", "machine", "method", "assumed",
+    "notes", "counts",
+}  # fmt: skip
+
+
+@pytest.fixture
+def summary(results: list[SystemResult]) -> dict[str, Any]:
+    return summarize(
+        results, baseline="orin-nx", seed=3, workload={"kind": "gs3d"}, scene={"gaussians": 9}
+    )
+
+
+def test_keys_that_scripts_rely_on(summary: dict[str, Any]) -> None:
+    assert summary["schema"] == "archsim-result-1"
+    assert (summary["baseline"], summary["seed"]) == ("orin-nx", 3)
+    for system in summary["systems"].values():
+        assert set(system) >= KEYS
+
+
+def test_values_against_hand_computed_ones(summary: dict[str, Any]) -> None:
+    system = summary["systems"]["streaminggs"]
+    assert system["time_s"] == pytest.approx(0.004)
+    assert system["fps"] == pytest.approx(250)
+    assert system["energy_j"] == pytest.approx(0.019)
+    assert system["power_w"] == pytest.approx(0.019 / 0.004)
+    assert system["dram_bytes"] == 43_000_000
+    assert system["area_mm2"] == pytest.approx(3.4)
+    assert system["speedup"] == pytest.approx(25)
+    assert system["energy_saving"] == pytest.approx(1 / 0.019)
+    assert system["dram_saving"] == pytest.approx(1210 / 43)
+    assert (system["exact"], system["psnr_db"]) == (False, 34.2)
+
+
+def test_intervals_of_ratios_take_both_extremes(summary: dict[str, Any]) -> None:
+    low, high = summary["systems"]["streaminggs"]["interval"]["energy_saving"]
+    assert low == pytest.approx((0.3 + 0.18 + 0.2) / (5 + 3 + 4 + 12) * 1e3)
+    assert high == pytest.approx((0.8 + 0.22 + 0.4) / (3 + 1.5 + 2 + 8) * 1e3)
+    for system in summary["systems"].values():
+        for name, (least, most) in system["interval"].items():
+            assert least <= system[name] <= most
+
+
+def test_baseline_is_one_and_a_gpu_has_no_area(summary: dict[str, Any]) -> None:
+    system = summary["systems"]["orin-nx"]
+    assert system["speedup"] == system["energy_saving"] == system["dram_saving"] == 1.0
+    assert system["interval"]["speedup"] == [1.0, 1.0]
+    assert system["area_mm2"] is None
+    assert "area_mm2" not in system["interval"]
+    assert system["psnr_db"] is None
+    assert system["exact"] is True
+
+
+def test_parts_add_up_to_totals(summary: dict[str, Any]) -> None:
+    for system in summary["systems"].values():
+        energy, streams = system["energy_by_component_j"], system["dram_bytes_by_stream"]
+        assert sum(energy.values()) == pytest.approx(system["energy_j"], rel=1e-12)
+        assert sum(streams.values()) == system["dram_bytes"]
+        for causes in system["time_by_cause_s"].values():
+            assert sum(causes.values()) == pytest.approx(system["time_s"], rel=1e-12)
+
+
+def test_values_are_means_over_frames(results: list[SystemResult]) -> None:
+    twice = [SystemResult(**{**r.__dict__, "frames": r.frames * 2}) for r in results]
+    once = summarize(results, baseline="orin-nx", seed=0, workload={}, scene={})["systems"]
+    both = summarize(twice, baseline="orin-nx", seed=0, workload={}, scene={})["systems"]
+    for name, system in once.items():
+        for key in ("time_s", "energy_j", "dram_bytes", "energy_saving"):
+            assert both[name][key] == pytest.approx(system[key])
+        for key in ("dram_bytes_by_stream", "energy_by_component_j"):
+            assert both[name][key] == pytest.approx(system[key])
+        for key, bounds in system["interval"].items():
+            assert both[name]["interval"][key] == pytest.approx(bounds)
+        for unit, causes in system["time_by_cause_s"].items():
+            assert both[name]["time_by_cause_s"][unit] == pytest.approx(causes)
+
+
+def test_same_results_give_the_same_bytes(
+    summary: dict[str, Any], results: list[SystemResult]
+) -> None:
+    again = summarize(
+        results, baseline="orin-nx", seed=3, workload={"kind": "gs3d"}, scene={"gaussians": 9}
+    )
+    assert to_json(again) == to_json(summary)
+
+
+def test_a_frame_of_no_time_is_an_error(results: list[SystemResult]) -> None:
+    broken = results[0].__dict__ | {
+        "frames": [type(f)(**{**f.__dict__, "time_ps": 0}) for f in results[0].frames]
+    }
+    with pytest.raises(CheckError, match=r"orin-nx: a frame took 0\.0 s"):
+        summarize([SystemResult(**broken)], baseline="orin-nx", seed=0, workload={}, scene={})
+
+
+def test_tables_hold_every_part(summary: dict[str, Any], tmp_path: Path) -> None:
+    write_tables(summary, tmp_path)
+    rows = table_rows(summary)
+    for name, columns in TABLES.items():
+        table = parquet.read_table(tmp_path / f"{name}.parquet")
+        assert table.column_names == list(columns)
+        assert table.to_pylist() == rows[name]
+        assert rows[name]
+    dram = parquet.read_table(tmp_path / "dram.parquet").to_pylist()
+    total = sum(row["bytes"] for row in dram if row["system"] == "gscore")
+    assert total == summary["systems"]["gscore"]["dram_bytes"]
+    assert {row["direction"] for row in dram} == {"read", "write"}
