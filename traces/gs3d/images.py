@@ -16,7 +16,8 @@ __all__ = ["to_uint8", "write_png"]
 
 def to_uint8(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return an image in [0, 1] as bytes: clamped, times 255, rounded to nearest (ties to even)."""
-    return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return pixels
 
 
 def write_png(image: npt.NDArray[Any], path: Path) -> None:

@@ -156,7 +156,7 @@ def project(
         opacity=np.empty(count, np.float32), rgb=np.empty((count, 3), np.float32),
         tile_rect=np.empty((count, 4), np.int32),
     )  # fmt: skip
-    columns = tuple(projected.__dict__.values())
+    columns = tuple(vars(projected).values())
     world_to_camera = np.ascontiguousarray(camera.world_to_camera, dtype=np.float64)
     parameters = (scene.means, scene.scales, scene.quats, scene.opacities, scene.sh)
     rule, view = RULES[variant], _view(camera, RULES[variant], tile)

@@ -84,4 +84,5 @@ def _mean_ssim(a: Array, b: Array, channels: int, weights: Array, c1: float, c2:
             cov = sums[4, x] - mean_a * mean_b
             luminance = (2.0 * mean_a * mean_b + c1) / (mean_a * mean_a + mean_b * mean_b + c1)
             total += luminance * (2.0 * cov + c2) / (var_a + var_b + c2)
-    return total / ((height - window + 1) * inner)
+    mean: float = total / ((height - window + 1) * inner)
+    return mean

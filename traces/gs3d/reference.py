@@ -81,7 +81,7 @@ class TileCounts:
 
     def totals(self) -> dict[str, int]:
         """Return the sum over all tiles of each count."""
-        return {name: int(column.sum()) for name, column in self.__dict__.items()}
+        return {name: int(column.sum()) for name, column in vars(self).items()}
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def record_tile_raster(scene: Scene, camera: Camera, reference: Reference) -> Tr
         "tiles_with_pairs": int(np.count_nonzero(counts.pairs)),
         "longest_list": int(counts.pairs.max()),
     }
-    meta = {
+    meta: dict[str, Any] = {
         "gaussians": len(scene),
         "in_front": totals["in_front"],
         "visible": len(projected),
@@ -107,7 +107,7 @@ def record_tile_raster(scene: Scene, camera: Camera, reference: Reference) -> Tr
         "pair.gaussian": reference.pair_visible,
         "tile.start": reference.tile_start,
         "tile.fetched": fetched,
-        **{f"tile.{name}": column for name, column in counts.__dict__.items()},
+        **{f"tile.{name}": column for name, column in vars(counts).items()},
         "image": to_uint8(reference.image),
     }
     return Trace(KIND, meta, columns)
