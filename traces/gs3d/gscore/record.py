@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -142,7 +143,7 @@ def render_gscore(
     )
     cuts = np.searchsorted(tile_start, np.arange(0, pairs, _PAIRS_PER_CALL))
     edges = np.unique(np.concatenate([[0], cuts, [tiles]])).tolist()
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         render_tiles(
             first, last, tiles_x, TILE, parameters.subtile, parameters.chunk, PIVOTS, _LARGEST_KEY,
             tile_start, key, pair_bitmap, features, INRIA_RULE, transmittance, image, done,

@@ -100,7 +100,12 @@ def candidate_bitmaps(
         if use_box:
             oriented += 1
         else:  # the axis-aligned square around the circle
-            major, minor, cosine, sine = np.float64(radius[g, 0]), np.float64(radius[g, 1]), 1.0, 0.0
+            major, minor, cosine, sine = (
+                np.float64(radius[g, 0]),
+                np.float64(radius[g, 1]),
+                1.0,
+                0.0,
+            )
         for tile_y in range(y0, y1):
             for tile_x in range(x0, x1):
                 bits = 0
