@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.arch.machine import Cache
+from archsim.base.errors import ConfigError
 from archsim.base.jit import njit
 from archsim.sim.program import MemoryRuns
 
@@ -64,33 +65,52 @@ class GatherResult:
 
 
 def run_gather(gather: Gather, cache: Cache, resident: int) -> GatherResult:
-    """Simulate the cache, empty at first, with ``resident`` blocks at a time on the whole GPU."""
+    """Simulate the cache, empty at first, with ``resident`` blocks at a time on the whole GPU.
+
+    Raises :class:`ConfigError` when sectors and lines are no powers of two or do not fit another.
+    """
     line, sector = int(cache.line_bytes.value), int(cache.sector_bytes.value)
     ways = int(cache.ways.value)
     sets = int(cache.capacity_bytes.value) // (line * ways)
+    if _not_power_of_two(line) or _not_power_of_two(sector) or not sector <= line <= 8 * sector:
+        raise ConfigError(
+            f"an L2 line of {line} bytes with sectors of {sector} bytes cannot be simulated",
+            place="l2",
+            remedy="use powers of two, with at most 8 sectors in a line",
+        )
+    if sets < 1:
+        raise ConfigError(
+            f"an L2 of {cache.capacity_bytes.value:g} bytes holds no set of {ways} lines of "
+            f"{line} bytes",
+            place="l2.capacity_bytes",
+            remedy="make it larger, or its ways fewer",
+        )
     blocks = gather.fetched.size
-    tags = np.full((sets, ways), -1, np.int64)
-    held = np.zeros((sets, ways), np.int64)
+    entries = np.full((sets, ways), -1, np.int64)
     slot_block = np.full(resident, -1, np.int64)
     slot_done = np.zeros(resident, np.int64)
     state = np.zeros(4, np.int64)  # next block, next slot, busy slots, sectors asked for
     spare = _worst_runs(gather, sector)
     buffer = max(_BUFFER_RUNS, 2 * spare)
-    block = np.empty(buffer, np.int64)
+    block = np.empty(buffer, np.int32)
     address = np.empty(buffer, np.int64)
-    size = np.empty(buffer, np.int64)
-    kept: list[tuple[I64, I64, I64]] = []
+    size = np.empty(buffer, np.int32)
+    kept: list[tuple[npt.NDArray[np.int32], I64, npt.NDArray[np.int32]]] = []
     finished = False
     while not finished:
         finished, used = _advance(
-            tags, held, line, sector, gather.index, gather.start, gather.fetched,
-            gather.list_base, gather.array_base, gather.array_bytes, gather.batch,
+            entries, line.bit_length() - 1, sector.bit_length() - 1, gather.index, gather.start,
+            gather.fetched, gather.list_base, gather.array_base, gather.array_bytes, gather.batch,
             slot_block, slot_done, state, block, address, size, spare, _SECTORS_PER_CALL,
         )  # fmt: skip
         kept.append((block[:used].copy(), address[:used].copy(), size[:used].copy()))
-    of_block, addresses, sizes = (np.concatenate(column) for column in zip(*kept))
-    ptr, order = _by_block(of_block, blocks)
-    return GatherResult(MemoryRuns(ptr, addresses[order], sizes[order]), int(state[3]))
+    of_block, addresses, sizes = (np.concatenate(column) for column in zip(*kept, strict=True))
+    kept.clear()
+    return GatherResult(MemoryRuns(*_by_block(of_block, addresses, sizes, blocks)), int(state[3]))
+
+
+def _not_power_of_two(number: int) -> bool:
+    return number < 1 or number & (number - 1) != 0
 
 
 def _worst_runs(gather: Gather, sector: int) -> int:
@@ -101,8 +121,8 @@ def _worst_runs(gather: Gather, sector: int) -> int:
 
 @njit()
 def _advance(  # type: ignore[no-untyped-def]
-    tags, held, line, sector, index, start, fetched, list_base, array_base, array_bytes, batch,
-    slot_block, slot_done, state, block, address, size, spare, sector_limit,
+    entries, line_bits, sector_bits, index, start, fetched, list_base, array_base, array_bytes,
+    batch, slot_block, slot_done, state, block, address, size, spare, sector_limit,
 ):  # fmt: skip
     """Advance until all blocks are done, the buffer may overflow or the limit is reached."""
     slots = slot_block.shape[0]
@@ -132,20 +152,23 @@ def _advance(  # type: ignore[no-untyped-def]
         count = min(batch, fetched[current] - slot_done[slot])
         begin = list_base + first * 4
         merged = -2  # no sector is next to it
-        for place in range(begin // sector, (begin + count * 4 - 1) // sector + 1):
+        for place in range(begin >> sector_bits, ((begin + count * 4 - 1) >> sector_bits) + 1):
             asked += 1
-            if _misses(tags, held, line, sector, place):
-                merged, used = _emit(block, address, size, used, merged, current, place, sector)
+            if _misses(entries, line_bits - sector_bits, place):
+                used = _emit(block, address, size, used, merged, current, place, sector_bits)
+                merged = place
         for array in range(array_base.shape[0]):
+            base = array_base[array]
             item = array_bytes[array]
             for entry in range(first, first + count):
-                begin = array_base[array] + index[entry] * item
-                for place in range(begin // sector, (begin + item - 1) // sector + 1):
+                begin = base + index[entry] * item
+                for place in range(begin >> sector_bits, ((begin + item - 1) >> sector_bits) + 1):
                     asked += 1
-                    if _misses(tags, held, line, sector, place):
-                        merged, used = _emit(
-                            block, address, size, used, merged, current, place, sector
+                    if _misses(entries, line_bits - sector_bits, place):
+                        used = _emit(
+                            block, address, size, used, merged, current, place, sector_bits
                         )
+                        merged = place
         slot_done[slot] += count
         if slot_done[slot] == fetched[current]:
             slot_block[slot] = -1
@@ -153,49 +176,56 @@ def _advance(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _misses(tags, held, line, sector, place):  # type: ignore[no-untyped-def]
-    """Touch one sector; its line becomes the most recent. Return whether it was absent."""
-    per_line = line // sector
-    tag = place // per_line
-    bit = 1 << (place - tag * per_line)
-    row = tag % tags.shape[0]
-    ways = tags.shape[1]
-    way = 0
-    while way < ways and tags[row, way] != tag:
-        way += 1
-    mask = 0 if way == ways else held[row, way]
-    for older in range(min(way, ways - 1), 0, -1):
-        tags[row, older] = tags[row, older - 1]
-        held[row, older] = held[row, older - 1]
-    tags[row, 0] = tag
-    held[row, 0] = mask | bit
-    return mask & bit == 0
+def _misses(entries, sectors_bits, place):  # type: ignore[no-untyped-def]
+    """Touch one sector; its line becomes the most recent. Return whether it was absent.
+
+    An entry is a line's number and, in its low 8 bits, which sectors are held; entries of a set
+    lie in order of their last use.
+    """
+    tag = place >> sectors_bits
+    bit = 1 << (place & ((1 << sectors_bits) - 1))
+    sets = entries.shape[0]
+    row = entries[tag & (sets - 1) if sets & (sets - 1) == 0 else tag % sets]
+    previous = row[0]
+    if previous >> 8 == tag:
+        row[0] = previous | bit
+        return previous & bit == 0
+    for way in range(1, row.shape[0]):  # move older entries back until the line's own place
+        here = row[way]
+        row[way] = previous
+        if here >> 8 == tag:
+            row[0] = here | bit
+            return here & bit == 0
+        previous = here
+    row[0] = tag << 8 | bit
+    return True
 
 
 @njit()
-def _emit(block, address, size, used, merged, current, place, sector):  # type: ignore[no-untyped-def]
-    """Append a missed sector, or extend the batch's last run with it."""
+def _emit(block, address, size, used, merged, current, place, sector_bits):  # type: ignore[no-untyped-def]
+    """Append a missed sector, or extend the last run when that is the sector before."""
     if merged == place - 1:
-        size[used - 1] += sector
-    else:
-        block[used] = current
-        address[used] = place * sector
-        size[used] = sector
-        used += 1
-    return place, used
+        size[used - 1] += 1 << sector_bits
+        return used
+    block[used] = current
+    address[used] = place << sector_bits
+    size[used] = 1 << sector_bits
+    return used + 1
 
 
 @njit()
-def _by_block(of_block, blocks):  # type: ignore[no-untyped-def]
-    """Return offsets and a stable order by block (a counting sort)."""
+def _by_block(of_block, address, size, blocks):  # type: ignore[no-untyped-def]
+    """Return offsets by block, and addresses and sizes in that order (a stable counting sort)."""
     ptr = np.zeros(blocks + 1, np.int64)
     for owner in of_block:
         ptr[owner + 1] += 1
     ptr = np.cumsum(ptr)
     place = ptr[:-1].copy()
-    order = np.empty(of_block.shape[0], np.int64)
+    addresses = np.empty(of_block.shape[0], np.int64)
+    sizes = np.empty(of_block.shape[0], np.int64)
     for run in range(of_block.shape[0]):
-        owner = of_block[run]
-        order[place[owner]] = run
-        place[owner] += 1
-    return ptr, order
+        to = place[of_block[run]]
+        place[of_block[run]] = to + 1
+        addresses[to] = address[run]
+        sizes[to] = size[run]
+    return ptr, addresses, sizes

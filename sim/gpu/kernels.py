@@ -84,5 +84,3 @@ def cut_blocks(blocks: int, sms: int, most: int) -> I64:
     pieces = blocks if blocks <= most else max(most // sms, 1) * sms
     pieces = min(pieces, blocks)
     return np.arange(pieces + 1, dtype=np.int64) * blocks // max(pieces, 1)
-
-

@@ -99,9 +99,7 @@ class _Units:
             reads.append((pieces, tasks))
         carried = np.flatnonzero(size)
         path = np.full(compute.size, -1, np.int64)
-        path[carried] = b.compute(
-            self._path, kernel.name, self._device.read_ps(size[carried])
-        )
+        path[carried] = b.compute(self._path, kernel.name, self._device.read_ps(size[carried]))
         for pieces, tasks in reads:
             b.edge(tasks, path[pieces], Edge.MEMORY)
         b.edge(path[carried], compute[carried], Edge.MEMORY)

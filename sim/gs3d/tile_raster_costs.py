@@ -17,7 +17,7 @@ __all__ = ["BLOCK_REGISTERS", "COSTS", "Cost", "assumed_costs"]
 
 @dataclass(frozen=True)
 class Cost:
-    """Instructions of one thread for one unit of work; FP32 and special-function ones among them."""
+    """Instructions of one thread for one unit of work, and those on FP32 and special lanes."""
 
     instructions: Sourced
     fp32: Sourced
@@ -97,9 +97,7 @@ BLOCK_REGISTERS = _counted(
 
 def assumed_costs() -> dict[str, str]:
     """Return every estimate above as dotted place -> what it rests on, for reports."""
-    places = {
-        f"tile_raster.{name}.instructions": cost.instructions for name, cost in COSTS.items()
-    }
+    places = {f"tile_raster.{name}.instructions": cost.instructions for name, cost in COSTS.items()}
     places["tile_raster.render.registers"] = BLOCK_REGISTERS
     return {
         place: f"{c.value:g} [{c.low:g}, {c.high:g}]: {c.source}" for place, c in places.items()

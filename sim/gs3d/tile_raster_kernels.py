@@ -128,12 +128,21 @@ class _Work:
             self.slots[kind] += np.asarray(warps, np.float64) * (each.value * times)
             self.totals[kind] += threads * each.value * times
 
-    def kernel(self, name: str, reads: tuple[Stream, ...], writes: tuple[Stream, ...], *,
-               in_flight: int, l2_bytes: int | None = None, launches: int = 1) -> Kernel:  # fmt: skip
+    def kernel(
+        self,
+        name: str,
+        reads: tuple[Stream, ...],
+        writes: tuple[Stream, ...],
+        *,
+        in_flight: int,
+        l2_bytes: int | None = None,
+        launches: int = 1,
+    ) -> Kernel:
+        """Return the kernel; L2 traffic is what its streams move unless given."""
         issue, fp32, sfu = (np.ceil(s).astype(np.int64) for s in self.slots)
         if l2_bytes is None:
             l2_bytes = sum(int(s.runs.size.sum()) for s in (*reads, *writes))
-        instructions, fp32_total, sfu_total = (int(round(t)) for t in self.totals)
+        instructions, fp32_total, sfu_total = (round(float(t)) for t in self.totals)
         totals = Totals(instructions, fp32_total, sfu_total, l2_bytes)
         return Kernel(name, issue, fp32, sfu, reads, writes, in_flight, totals, launches)
 

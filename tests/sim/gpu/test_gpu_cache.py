@@ -77,9 +77,7 @@ def sectors(result, block, sector=32):
     runs = slice(result.misses.ptr[block], result.misses.ptr[block + 1])
     return [
         address // sector + step
-        for address, size in zip(
-            result.misses.address[runs], result.misses.size[runs], strict=True
-        )
+        for address, size in zip(result.misses.address[runs], result.misses.size[runs], strict=True)
         for step in range(size // sector)
     ]
 
