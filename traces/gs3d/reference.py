@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archsim.base.errors import InputError
+from archsim.base.errors import InputError, ResourceError
 from archsim.base.jit import njit, prange
+from archsim.base.units import format_quantity
 from archsim.traces.gs3d.blend import (
     GSPLAT_RULE,
     INRIA_RULE,
@@ -27,6 +28,7 @@ from archsim.traces.gs3d.blend import (
     row_interval,
 )
 from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.memory import default_memory_limit_bytes
 from archsim.traces.gs3d.projection import Projected, Variant, project
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.sorting import tile_lists
@@ -43,6 +45,7 @@ WARP = 32
 BLEND_RULES: dict[Variant, BlendRule] = {"inria": INRIA_RULE, "gsplat": GSPLAT_RULE}
 
 _PAIRS_PER_CALL = 100_000  # about 0.1 s on one core between two returns to Python
+_PAIR_BYTES = 4  # int32 of a list entry
 _PROJECTION_SHARE = 0.3  # of the progress shown
 
 
@@ -129,8 +132,9 @@ def render_reference(
 ) -> Reference:
     """Render a frame; the result does not depend on the number of threads.
 
-    Raises :class:`InputError`, with the camera's name, when no Gaussian is visible. ``progress``
-    is called with the finished share, 0 to 1.
+    Raises, with the camera's name, :class:`InputError` when no Gaussian is visible and
+    :class:`ResourceError` when the tiles' lists do not fit the memory. ``progress`` is called
+    with the finished share, 0 to 1.
     """
     width, height = camera.width, camera.height
     projected = project(
@@ -143,6 +147,7 @@ def render_reference(
             place=f"camera {camera.name}",
             remedy="move or turn the camera so that it sees the scene (x right, y down, z forward)",
         )
+    _check_pairs(projected, camera)
     tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
     tile_start, pair_visible = tile_lists(projected, tiles_x, tiles_y)
     image = np.zeros((height, width, 3), np.float32)
@@ -165,6 +170,22 @@ def render_reference(
         image, transmittance, projected, tile_start, pair_visible, tiles_x, tiles_y, counts,
         variant, background,
     )  # fmt: skip
+
+
+def _check_pairs(projected: Projected, camera: Camera) -> None:
+    """Refuse lists that cannot be held: a camera inside large Gaussians may see billions."""
+    x0, y0, x1, y1 = projected.tile_rect.T
+    pairs = int(np.sum((x1 - x0) * (y1 - y0), dtype=np.int64))
+    limit = default_memory_limit_bytes()
+    if pairs * _PAIR_BYTES > limit:
+        raise ResourceError(
+            f"{len(projected)} visible Gaussians make {pairs} Gaussian-tile pairs, which need "
+            f"{format_quantity(pairs * _PAIR_BYTES, 'B')}; allowed are "
+            f"{format_quantity(limit, 'B')}",
+            place=f"camera {camera.name}",
+            remedy="move the camera away from the scene, lower the resolution or choose a "
+            "coarser level of detail",
+        )
 
 
 def _batches(tile_start: npt.NDArray[np.int64], pairs: int) -> list[tuple[int, int]]:

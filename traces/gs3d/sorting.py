@@ -16,6 +16,7 @@ Array = npt.NDArray[Any]
 TileLists = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]
 
 _DIGIT_BITS = 11  # three passes over 32-bit keys; 2048 counters stay in the first-level cache
+_GAUSSIANS_PER_CALL = 500_000  # about 0.05 s on one core between two returns to Python
 
 
 def depth_order(depth: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
@@ -23,8 +24,12 @@ def depth_order(depth: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
 
     Bits of non-negative floats sort as integers, which is what GPU rasterisers rely on.
     """
-    bits = np.ascontiguousarray(depth, dtype=np.float32).view(np.uint32)
-    return _radix_order(bits, _DIGIT_BITS)
+    keys = np.ascontiguousarray(depth, dtype=np.float32).view(np.uint32)
+    order, other = np.arange(len(keys), dtype=np.int32), np.empty(len(keys), np.int32)
+    for shift in range(0, 32, _DIGIT_BITS):
+        _radix_pass(keys, shift, _DIGIT_BITS, order, other)
+        order, other = other, order
+    return order
 
 
 def tile_lists(projected: Projected, tiles_x: int, tiles_y: int) -> TileLists:
@@ -37,52 +42,50 @@ def tile_lists(projected: Projected, tiles_x: int, tiles_y: int) -> TileLists:
     pair_visible : (D,) int32
         Positions among the visible Gaussians.
     """
-    tile_start = _list_starts(projected.tile_rect, tiles_x, tiles_y)
+    rects = projected.tile_rect
     order = depth_order(projected.depth)
+    parts = range(0, len(order), _GAUSSIANS_PER_CALL)
+    tile_start = np.zeros(tiles_x * tiles_y + 1, np.int64)
+    for start in parts:
+        _count_pairs(rects[start : start + _GAUSSIANS_PER_CALL], tiles_x, tile_start[1:])
+    np.cumsum(tile_start, out=tile_start)
     pair_visible = np.empty(int(tile_start[-1]), np.int32)
-    _fill_lists(projected.tile_rect, order, tiles_x, tile_start[:-1].copy(), pair_visible)
+    cursor = tile_start[:-1].copy()
+    for start in parts:
+        nearest = order[start : start + _GAUSSIANS_PER_CALL]
+        _append_pairs(rects, nearest, tiles_x, cursor, pair_visible)
     return tile_start, pair_visible
 
 
 @njit()
-def _radix_order(keys: Array, digit_bits: int) -> Array:
-    """Return the stable sorting permutation of uint32 keys (least significant digit first)."""
-    count = keys.shape[0]
-    order = np.arange(count).astype(np.int32)
-    other = np.empty(count, np.int32)
-    mask = np.uint32((1 << digit_bits) - 1)
-    for shift in range(0, 32, digit_bits):
-        places = np.zeros((1 << digit_bits) + 1, np.int64)
-        for i in range(count):
-            places[((keys[i] >> np.uint32(shift)) & mask) + 1] += 1
-        for digit in range(1 << digit_bits):
-            places[digit + 1] += places[digit]
-        for i in range(count):
-            digit = (keys[order[i]] >> np.uint32(shift)) & mask
-            other[places[digit]] = order[i]
-            places[digit] += 1
-        order, other = other, order
-    return order
+def _radix_pass(keys: Array, shift: int, bits: int, order: Array, sorted_order: Array) -> None:
+    """Sort ``order`` stably by ``bits`` bits of its uint32 keys, from bit ``shift`` on."""
+    mask = np.uint32((1 << bits) - 1)
+    places = np.zeros((1 << bits) + 1, np.int64)
+    for i in range(keys.shape[0]):
+        places[((keys[i] >> np.uint32(shift)) & mask) + 1] += 1
+    for digit in range(1 << bits):
+        places[digit + 1] += places[digit]
+    for i in range(keys.shape[0]):
+        digit = (keys[order[i]] >> np.uint32(shift)) & mask
+        sorted_order[places[digit]] = order[i]
+        places[digit] += 1
 
 
 @njit()
-def _list_starts(rects: Array, tiles_x: int, tiles_y: int) -> Array:
-    starts = np.zeros(tiles_x * tiles_y + 1, np.int64)
+def _count_pairs(rects: Array, tiles_x: int, counts: Array) -> None:
     for v in range(rects.shape[0]):
         for y in range(rects[v, 1], rects[v, 3]):
             for x in range(rects[v, 0], rects[v, 2]):
-                starts[y * tiles_x + x + 1] += 1
-    for tile in range(tiles_x * tiles_y):
-        starts[tile + 1] += starts[tile]
-    return starts
+                counts[y * tiles_x + x] += 1
 
 
 @njit()
-def _fill_lists(
-    rects: Array, order: Array, tiles_x: int, cursor: Array, pair_visible: Array
+def _append_pairs(
+    rects: Array, nearest: Array, tiles_x: int, cursor: Array, pair_visible: Array
 ) -> None:
-    """Append the Gaussians, nearest first, to the lists of the tiles that they touch."""
-    for v in order:
+    """Append Gaussians, nearest first, to the lists of the tiles that they touch."""
+    for v in nearest:
         for y in range(rects[v, 1], rects[v, 3]):
             for x in range(rects[v, 0], rects[v, 2]):
                 tile = y * tiles_x + x

@@ -6,28 +6,28 @@ reference image, exact by construction; the trace holds the work of each kernel.
 
 Rows: N Gaussians in blocks of 256 threads, V visible, D Gaussian-tile pairs, T tiles row by row.
 
-==========================  =====  ===============================================================
-column                      rows   meaning
-==========================  =====  ===============================================================
-``block.in_front``          N/256  preprocess: Gaussians past the near plane (scale, rotation read)
-``block.visible``           N/256  those that touch a tile (SH read, intermediates written)
-``block.pairs``             N/256  tiles that they touch (duplicate: key-value pairs written)
-``visible.index`` int32     V      position in the scene
-``pair.gaussian`` int32     D      position among the visible, sorted by tile and depth
-``tile.start``              T + 1  list of tile t: ``pair.gaussian[start[t] : start[t + 1]]``
-``tile.pairs``              T      length of the list
-``tile.consumed``           T      entries until no pixel of the block was left
-``tile.fetched``            T      entries loaded: ``consumed`` in whole batches of 256 or the list
-``tile.alpha_tests``        T      sum over pixels of the entries tested
-``tile.alpha_passed``       T      tests with alpha >= 1/255
-``tile.blends``             T      tests that added to a pixel
-``tile.saturated``          T      pixels that ended by transmittance
-``tile.warp_iterations``    T      sum over warps of the entries until all 32 lanes were done
-``tile.warp_blend_iterations`` T   those in which at least one lane blended (colour read)
-``image`` uint8             H,W,3  the frame
-==========================  =====  ===============================================================
+==============================  =====  ================================================================
+column                          rows   meaning
+==============================  =====  ================================================================
+``block.in_front``              N/256  preprocess: Gaussians past the near plane (scale, rotation read)
+``block.visible``               N/256  those that touch a tile (SH read, intermediates written)
+``block.pairs``                 N/256  tiles that they touch (duplicate: key-value pairs written)
+``visible.index``               V      int32, position in the scene
+``pair.gaussian``               D      int32, position among the visible, by tile and depth
+``tile.start``                  T + 1  list of tile t: ``pair.gaussian[start[t] : start[t + 1]]``
+``tile.pairs``                  T      length of the list
+``tile.consumed``               T      entries until no pixel of the block was left
+``tile.fetched``                T      entries loaded: consumed in whole batches of 256, or the list
+``tile.alpha_tests``            T      sum over pixels of the entries tested
+``tile.alpha_passed``           T      tests with alpha >= 1/255
+``tile.blends``                 T      tests that added to a pixel
+``tile.saturated``              T      pixels that ended by transmittance
+``tile.warp_iterations``        T      sum over warps of the entries until all 32 lanes were done
+``tile.warp_blend_iterations``  T      those in which at least one lane blended (colour read)
+``image``                       H,W,3  uint8, the frame
+==============================  =====  ================================================================
 
-All counts are int64. ``meta`` holds ``gaussians``, ``in_front``, ``visible``, ``pairs``,
+Counts are int64. ``meta`` holds ``gaussians``, ``in_front``, ``visible``, ``pairs``,
 ``width``, ``height``, ``tile``, ``tiles_x``, ``tiles_y``, ``warp``, ``threads_per_block``,
 ``sh_degree``, ``parameters_per_gaussian``, ``key_bits`` (32 of depth and those of the tile),
 ``sort_passes`` of 8 bits, ``variant``, ``quality`` and ``counts`` (the totals, for reports).

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from archsim.base.errors import InputError
+from archsim.base.errors import InputError, ResourceError
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.formats import load_scene_file
 from archsim.traces.gs3d.reference import render_reference
@@ -117,6 +117,19 @@ def test_a_camera_that_sees_nothing_is_an_error_with_its_name(make_scene, make_c
         "  remedy: move or turn the camera so that it sees the scene "
         "(x right, y down, z forward)"
     )
+
+
+def test_lists_that_do_not_fit_the_memory_are_refused(make_scene, make_camera, monkeypatch):
+    scene, camera = make_scene(100, log_scale=3.0), make_camera(64, 64, name="inside")
+    pairs = len(render_reference(scene, camera).pair_visible)
+    limit = "archsim.traces.gs3d.reference.default_memory_limit_bytes"
+    monkeypatch.setattr(limit, lambda: 4 * pairs)
+    render_reference(scene, camera)
+    monkeypatch.setattr(limit, lambda: 4 * pairs - 1)
+    with pytest.raises(ResourceError, match=f"make {pairs} Gaussian-tile pairs") as caught:
+        render_reference(scene, camera)
+    assert caught.value.place == "camera inside"
+    assert "move the camera away" in caught.value.render()
 
 
 def test_progress_rises_to_one(make_scene, make_camera):
