@@ -118,6 +118,16 @@ class RowDram:
         return -(-int(finish) * scale // rate) if finish > now else now_ps
 
     @property
+    def burst_bytes(self) -> int:
+        """Bytes of one burst: the smallest amount that moves."""
+        return self.device.burst_bytes
+
+    @property
+    def peak_bytes_per_s(self) -> float:
+        """Bytes per second that all channels' pins move at most."""
+        return self.channels * self.device.bandwidth_gb_s(self.data_rate_mt_s) * 1e9
+
+    @property
     def served_bytes(self) -> int:
         """Bytes moved over the pins so far, in whole bursts, all channels together."""
         return int(self._moved_bursts[0]) * self.device.burst_bytes
