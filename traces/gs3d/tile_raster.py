@@ -6,10 +6,10 @@ reference image, exact by construction; the trace holds the work of each kernel.
 
 Rows: N Gaussians in blocks of 256 threads, V visible, D Gaussian-tile pairs, T tiles row by row.
 
-==============================  =====  ================================================================
+==============================  =====  =============================================================
 column                          rows   meaning
-==============================  =====  ================================================================
-``block.in_front``              N/256  preprocess: Gaussians past the near plane (scale, rotation read)
+==============================  =====  =============================================================
+``block.in_front``              N/256  preprocess: past the near plane (scale, rotation read)
 ``block.visible``               N/256  those that touch a tile (SH read, intermediates written)
 ``block.pairs``                 N/256  tiles that they touch (duplicate: key-value pairs written)
 ``visible.index``               V      int32, position in the scene
@@ -25,7 +25,7 @@ column                          rows   meaning
 ``tile.warp_iterations``        T      sum over warps of the entries until all 32 lanes were done
 ``tile.warp_blend_iterations``  T      those in which at least one lane blended (colour read)
 ``image``                       H,W,3  uint8, the frame
-==============================  =====  ================================================================
+==============================  =====  =============================================================
 
 Counts are int64. ``meta`` holds ``gaussians``, ``in_front``, ``visible``, ``pairs``,
 ``width``, ``height``, ``tile``, ``tiles_x``, ``tiles_y``, ``warp``, ``threads_per_block``,
