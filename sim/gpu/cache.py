@@ -24,6 +24,7 @@ from archsim.sim.program import MemoryRuns
 __all__ = ["Gather", "GatherResult", "run_gather"]
 
 I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
 
 _BUFFER_RUNS = 1 << 20
 _SECTORS_PER_CALL = 1 << 23  # about 0.1 s: the compiled loop returns this often
@@ -47,7 +48,7 @@ class Gather:
         Entries a block reads between two barriers.
     """
 
-    index: npt.NDArray[np.int32]
+    index: I32
     start: I64
     fetched: I64
     list_base: int
@@ -95,7 +96,7 @@ def run_gather(gather: Gather, cache: Cache, resident: int) -> GatherResult:
     block = np.empty(buffer, np.int32)
     address = np.empty(buffer, np.int64)
     size = np.empty(buffer, np.int32)
-    kept: list[tuple[npt.NDArray[np.int32], I64, npt.NDArray[np.int32]]] = []
+    kept: list[tuple[I32, I64, I32]] = []
     finished = False
     while not finished:
         finished, used = _advance(
@@ -120,10 +121,11 @@ def _worst_runs(gather: Gather, sector: int) -> int:
 
 
 @njit()
-def _advance(  # type: ignore[no-untyped-def]
-    entries, line_bits, sector_bits, index, start, fetched, list_base, array_base, array_bytes,
-    batch, slot_block, slot_done, state, block, address, size, spare, sector_limit,
-):  # fmt: skip
+def _advance(
+    entries: I64, line_bits: int, sector_bits: int, index: I32, start: I64, fetched: I64,
+    list_base: int, array_base: I64, array_bytes: I64, batch: int, slot_block: I64, slot_done: I64,
+    state: I64, block: I32, address: I64, size: I32, spare: int, sector_limit: int,
+) -> tuple[bool, int]:  # fmt: skip
     """Advance until all blocks are done, the buffer may overflow or the limit is reached."""
     slots = slot_block.shape[0]
     blocks = fetched.shape[0]
@@ -176,7 +178,7 @@ def _advance(  # type: ignore[no-untyped-def]
 
 
 @njit()
-def _misses(entries, sectors_bits, place):  # type: ignore[no-untyped-def]
+def _misses(entries: I64, sectors_bits: int, place: int) -> bool:
     """Touch one sector; its line becomes the most recent. Return whether it was absent.
 
     An entry is a line's number and, in its low 8 bits, which sectors are held; entries of a set
@@ -189,20 +191,21 @@ def _misses(entries, sectors_bits, place):  # type: ignore[no-untyped-def]
     previous = row[0]
     if previous >> 8 == tag:
         row[0] = previous | bit
-        return previous & bit == 0
+        return bool(previous & bit == 0)
     for way in range(1, row.shape[0]):  # move older entries back until the line's own place
         here = row[way]
         row[way] = previous
         if here >> 8 == tag:
             row[0] = here | bit
-            return here & bit == 0
+            return bool(here & bit == 0)
         previous = here
     row[0] = tag << 8 | bit
     return True
 
 
 @njit()
-def _emit(block, address, size, used, merged, current, place, sector_bits):  # type: ignore[no-untyped-def]
+def _emit(block: I32, address: I64, size: I32, used: int, merged: int, current: int, place: int,
+          sector_bits: int) -> int:  # fmt: skip
     """Append a missed sector, or extend the last run when that is the sector before."""
     if merged == place - 1:
         size[used - 1] += 1 << sector_bits
@@ -214,7 +217,7 @@ def _emit(block, address, size, used, merged, current, place, sector_bits):  # t
 
 
 @njit()
-def _by_block(of_block, address, size, blocks):  # type: ignore[no-untyped-def]
+def _by_block(of_block: I32, address: I64, size: I32, blocks: int) -> tuple[I64, I64, I64]:
     """Return offsets by block, and addresses and sizes in that order (a stable counting sort)."""
     ptr = np.zeros(blocks + 1, np.int64)
     for owner in of_block:
