@@ -1,0 +1,163 @@
+"""What a built-in scene is made of before it becomes Gaussians: surfaces, lights, blockers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import pi
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["F64", "Light", "Stage", "Surface", "Texture", "box", "lathe", "patch", "rounded"]
+
+F64 = npt.NDArray[np.float64]
+
+#: Albedo (n, 3) in [0, 1] of points (n, 3) with parameters u, v (n,).
+Texture = Callable[[F64, F64, F64], F64]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A parametric surface over the unit square.
+
+    Attributes
+    ----------
+    point
+        (n,), (n,) -> (n, 3): position in metres, y down; t_u x t_v points outwards.
+    texture
+        Albedo.
+    detail
+        Gaussians per area, relative to other surfaces.
+    gloss
+        Strength of the mirror highlight, 0 to 1.
+    glow
+        Share of the albedo that shines by itself.
+    flat
+        Its borders are sharp edges and it bends little; else it closes on itself.
+    cells
+        Side of the grid that measures how its area spreads over u and v.
+    """
+
+    point: Callable[[F64, F64], F64]
+    texture: Texture
+    detail: float = 1.0
+    gloss: float = 0.05
+    glow: float = 0.0
+    flat: bool = True
+    cells: int = 2
+
+
+@dataclass(frozen=True)
+class Light:
+    """A small ball of light: centre, radius, and brightness of a surface facing it."""
+
+    position: tuple[float, float, float]
+    radius: float
+    brightness: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that decides a built-in scene's Gaussians.
+
+    Attributes
+    ----------
+    surfaces, lights
+        What there is, and what lights it.
+    blockers
+        Boxes (low, high) that cast shadows on points outside of them.
+    corners
+        Planes (point, normal): surfaces near them, and not of them, are darker.
+    """
+
+    surfaces: Sequence[Surface]
+    lights: Sequence[Light]
+    blockers: Sequence[tuple[Sequence[float], Sequence[float]]]
+    corners: Sequence[tuple[Sequence[float], Sequence[float]]]
+
+
+def patch(
+    origin: Sequence[float], u: Sequence[float], v: Sequence[float], texture: Texture, **more: Any
+) -> Surface:
+    """Return the parallelogram origin + [0, 1] u + [0, 1] v; u x v points outwards."""
+    o, du, dv = (np.array(a, np.float64) for a in (origin, u, v))
+    return Surface(lambda a, b: o + a[:, None] * du + b[:, None] * dv, texture, **more)
+
+
+def box(
+    centre: Sequence[float],
+    size: Sequence[float],
+    texture: Texture,
+    *,
+    turn_deg: float = 0.0,
+    bottom: bool = False,
+    **more: Any,
+) -> list[Surface]:
+    """Return the faces of an upright box, turned about y; the bottom one only if asked for."""
+    c, (x, y, z) = np.array(centre, np.float64), np.array(size, np.float64) / 2
+    angle = np.radians(turn_deg)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    corners = [  # origin and two edges of each face, u x v outwards, y down
+        ((-x, -y, -z), (0, 2 * y, 0), (2 * x, 0, 0)),
+        ((-x, -y, z), (2 * x, 0, 0), (0, 2 * y, 0)),
+        ((-x, -y, -z), (0, 0, 2 * z), (0, 2 * y, 0)),
+        ((x, -y, -z), (0, 2 * y, 0), (0, 0, 2 * z)),
+        ((-x, -y, -z), (2 * x, 0, 0), (0, 0, 2 * z)),
+        ((-x, y, -z), (0, 0, 2 * z), (2 * x, 0, 0)),
+    ]
+    faces = corners if bottom else corners[:5]
+    return [patch(c + turn @ o, turn @ np.array(u), turn @ np.array(v), texture, **more)
+            for o, u, v in faces]  # fmt: skip
+
+
+def lathe(
+    centre: Sequence[float],
+    profile: Sequence[tuple[float, float]],
+    texture: Texture,
+    **more: Any,
+) -> Surface:
+    """Return the surface of revolution about y through ``profile`` (radius, height), top first.
+
+    Heights grow upwards from ``centre`` (against y); the profile runs downwards on the outside.
+    """
+    c = np.array(centre, np.float64)
+    radius, height = np.array(profile, np.float64).T
+    knots = np.concatenate([[0], np.cumsum(np.hypot(np.diff(radius), np.diff(height)))])
+    knots /= knots[-1]
+
+    def point(u: F64, v: F64) -> F64:
+        r, h = np.interp(v, knots, radius), np.interp(v, knots, height)
+        angle = 2 * pi * u
+        return c + np.stack([r * np.cos(angle), -h, -r * np.sin(angle)], axis=1)
+
+    return Surface(point, texture, **{"flat": False, "cells": 48, **more})
+
+
+def rounded(
+    centre: Sequence[float],
+    size: Sequence[float],
+    texture: Texture,
+    *,
+    roundness: float = 0.35,
+    turn_deg: float = 0.0,
+    **more: Any,
+) -> Surface:
+    """Return a superellipsoid: 1 is an ellipsoid, towards 0 a box with round edges."""
+    c, half = np.array(centre, np.float64), np.array(size, np.float64) / 2
+    turn = np.radians(turn_deg)
+
+    def power(a: F64) -> F64:
+        return np.sign(a) * np.abs(a) ** roundness
+
+    def point(u: F64, v: F64) -> F64:
+        around, down = 2 * pi * u, pi * v
+        x = power(np.sin(down)) * power(np.cos(around)) * half[0]
+        y = -power(np.cos(down)) * half[1]
+        z = -power(np.sin(down)) * power(np.sin(around)) * half[2]
+        return c + np.stack(
+            [x * np.cos(turn) + z * np.sin(turn), y, z * np.cos(turn) - x * np.sin(turn)], axis=1
+        )
+
+    return Surface(point, texture, **{"flat": False, "cells": 64, **more})
