@@ -1,0 +1,135 @@
+"""StreamingGS (DAC 2025): voxels streamed in ray order through two filters, sort and render.
+
+The algorithm is executed by :mod:`archsim.traces.gs3d.streaminggs`; this is its timing. The
+machine reads parameters uncompressed: the published one has vector-quantised fine records, so its
+fine traffic is lower than modelled here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from archsim.arch.machine import Accelerator, Gpu
+from archsim.base.errors import ConfigError
+from archsim.sim.gs3d.gscore_constants import CONSTANTS as GSCORE_CONSTANTS
+from archsim.sim.gs3d.streaminggs_constants import CONSTANTS, SHARED
+from archsim.sim.gs3d.streaminggs_program import build_program
+from archsim.sim.program import Program
+from archsim.traces.gs3d.streaminggs.grid import voxel_length
+from archsim.traces.gs3d.streaminggs.order import OrderRule
+from archsim.traces.gs3d.streaminggs.record import StreamingGsParameters, record_streaminggs
+from archsim.traces.trace import Trace
+
+__all__ = ["METHOD", "StreamingGs", "StreamingGsConfig"]
+
+
+class StreamingGsConfig(BaseModel):
+    """Parameters of the streaminggs method."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["streaminggs"] = "streaminggs"
+    voxel_size: str | float = Field(
+        default="extent/16",
+        description="edge of a voxel: a length in scene units, or extent/K of the largest extent",
+    )
+    group: tuple[int, int] = Field(
+        default=(64, 64), description="width and height of a pixel group, multiples of 16"
+    )
+    order: OrderRule = Field(
+        default="dag",
+        description="order of a group's voxels: dag (topological, as the voxel sorting unit), "
+        "l1 or l2 (index distance from the camera's voxel)",
+    )
+    ray_stride: int = Field(default=1, description="rays through every so many pixels in x and y")
+    max_tasks: int = Field(
+        default=60_000,
+        ge=1000,
+        description="tasks simulated per frame, about; beyond it consecutive voxels of a group "
+        "go through the pipeline together",
+    )
+
+    @field_validator("voxel_size")
+    @classmethod
+    def _is_length(cls, value: str | float) -> str | float:
+        _as_value_error(lambda: voxel_length(value, 1.0))
+        return value
+
+    @field_validator("group")
+    @classmethod
+    def _is_made_of_tiles(cls, value: tuple[int, int]) -> tuple[int, int]:
+        _as_value_error(StreamingGsParameters(group=value).check)
+        return value
+
+    @field_validator("ray_stride")
+    @classmethod
+    def _is_positive(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError(f"found {value}, expected a whole number of pixels, at least 1")
+        return value
+
+    def parameters(self) -> StreamingGsParameters:
+        """Return what the trace depends on."""
+        return StreamingGsParameters(self.voxel_size, self.group, self.order, self.ray_stride)
+
+
+def _as_value_error(check: Any) -> None:
+    """Let pydantic name the place of a parameter that the recorder rejects."""
+    try:
+        check()
+    except ConfigError as error:
+        raise ValueError(f"{error.message}; {error.remedy}") from error
+
+
+class StreamingGs:
+    """StreamingGS on an accelerator."""
+
+    kind = "streaminggs"
+    config: type[BaseModel] = StreamingGsConfig
+    machine_kind: Literal["gpu", "accelerator"] = "accelerator"
+
+    def record(self, scene: Any, camera: Any, reference: Any, config: Any) -> Trace:
+        """Execute the voxel pipeline on the frame and record its work, image and errors."""
+        return record_streaminggs(scene, camera, reference, config.parameters())
+
+    def trace_parameters(self, config: Any) -> dict[str, Any]:
+        """Return grid, groups, order and rays; the machine's side is not part of the trace."""
+        return {
+            "voxel_size": config.voxel_size,
+            "group": list(config.group),
+            "order": config.order,
+            "ray_stride": config.ray_stride,
+        }
+
+    def program(self, trace: Trace, machine: Accelerator | Gpu, mode: str | None,
+                config: Any) -> Program:  # fmt: skip
+        """Return the frame as a program for the accelerator."""
+        if not isinstance(machine, Accelerator):
+            raise ConfigError(
+                f"method streaminggs runs on an accelerator, and {machine.name} is a GPU",
+                place="machine",
+                remedy="choose the machine streaminggs",
+            )
+        return build_program(trace, machine, config.max_tasks)
+
+    def fidelity(self) -> str:
+        """Return what the timing model is and is not."""
+        return (
+            "task graph of voxels per pixel group: stages overlap and stall on buffers and DRAM; "
+            "units hand over whole voxels; fine records uncompressed (no vector quantisation); "
+            "not compared with RTL"
+        )
+
+    def assumed(self) -> dict[str, str]:
+        """Return the method's own assumed constants: place -> value, range and source."""
+        constants = {**CONSTANTS, **{name: GSCORE_CONSTANTS[name] for name in SHARED}}
+        return {
+            f"method.{name}": f"{c.value:g} ({c.low:g} to {c.high:g}): {c.source}"
+            for name, c in constants.items()
+            if c.assumed
+        }
+
+
+METHOD = StreamingGs()

@@ -1,0 +1,99 @@
+"""What a frame does on StreamingGS, counted for the energy model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archsim.sim.gs3d.streaminggs_constants import constant, fine_macs
+from archsim.sim.gs3d.streaminggs_sort import sort_passes
+from archsim.sim.program import ProgramBuilder
+from archsim.traces.trace import Trace
+
+__all__ = ["count_actions"]
+
+_SUBTILE_PIXELS = 64
+_RENAME_WORD_BYTES = 4  # occupancy bits of 32 cells
+_RENAME_RANK_BYTES = 2
+
+
+def count_actions(builder: ProgramBuilder, trace: Trace) -> None:
+    """Add the actions of all units and buffers."""
+    total = {
+        name: int(trace.columns[name].sum())
+        for name in (
+            "group.ray_steps", "group.hits", "group.nodes", "group.edges", "group.pixels",
+            "visit.loaded", "visit.coarse_pass", "visit.fine_pass", "visit.subtile_work",
+            "visit.subtiles", "visit.alpha_tests", "visit.blends",
+        )
+    }  # fmt: skip
+    _count_voxels(builder, total, trace.meta["parameters"]["order"])
+    _count_filters(builder, total, trace)
+    _count_rendering(builder, total, trace)
+
+
+def _count_voxels(builder: ProgramBuilder, total: dict[str, int], order: str) -> None:
+    steps, hits = total["group.ray_steps"], total["group.hits"]
+    nodes, edges = total["group.nodes"], total["group.edges"]
+    # a step: two comparisons find the nearest border, which moves on, and so does the cell's number
+    builder.count("sampler/items", steps)
+    builder.count("sampler/fp32_cmp", 2 * steps)
+    builder.count("sampler/fp32_add", steps)
+    builder.count("sampler/int32_add", steps)
+    builder.count("rename/read_bytes", steps * _RENAME_WORD_BYTES + hits * _RENAME_RANK_BYTES)
+    # a voxel met on a ray is looked up as a node; a new node or edge is written, an emitted node
+    # is read, and a resolved edge reads its target and counts its in-degree down
+    items = nodes + edges if order == "dag" else nodes
+    node_bytes, edge_bytes = constant("node_bytes"), constant("edge_bytes")
+    builder.count("voxel_sorter/items", items)
+    builder.count("voxel_sorter/int32_add", items)
+    builder.count(
+        "voxel_table/read_bytes", (hits + nodes) * node_bytes + edges * (edge_bytes + node_bytes)
+    )
+    builder.count("voxel_table/write_bytes", nodes * node_bytes + edges * (edge_bytes + node_bytes))
+
+
+def _count_filters(builder: ProgramBuilder, total: dict[str, int], trace: Trace) -> None:
+    word, words = constant("parameter_bytes"), constant("coarse_parameters")
+    record = word * int(trace.meta["parameters_per_gaussian"])
+    loaded, coarse, fine = (
+        total["visit.loaded"], total["visit.coarse_pass"], total["visit.fine_pass"]
+    )  # fmt: skip
+    for unit, items, macs in (
+        ("cfu", loaded, constant("coarse_macs")),
+        ("ffu", coarse, fine_macs(int(trace.meta["sh_degree"]))),
+    ):
+        builder.count(f"{unit}/items", items)
+        builder.count(f"{unit}/fp32_mul", items * macs)
+        builder.count(f"{unit}/fp32_add", items * macs)
+        builder.count(f"{unit}/fp32_cmp", 4 * items)  # against the four sides of the rectangle
+    for direction in ("write_bytes", "read_bytes"):
+        builder.count(f"coarse/{direction}", loaded * word * words)
+        builder.count(f"fine/{direction}", coarse * record)
+    builder.count("feature/write_bytes", fine * constant("feature_bytes"))
+
+
+def _count_rendering(builder: ProgramBuilder, total: dict[str, int], trace: Trace) -> None:
+    passes = sort_passes(trace.columns["visit.fine_pass"])
+    moved = passes.total * constant("bitonic_width_entries")
+    entry = constant("entry_bytes")
+    builder.count("bsu/items", passes.total)
+    builder.count("bsu/fp32_cmp", passes.comparators)
+    builder.count("sort/write_bytes", (total["visit.fine_pass"] + moved) * entry)
+    builder.count("sort/read_bytes", (total["visit.fine_pass"] + moved) * entry)
+
+    tests, blends = total["visit.alpha_tests"], total["visit.blends"]
+    builder.count("vru/items", tests)
+    builder.count(
+        "vru/fp32_mul",
+        constant("alpha_multiplies") * tests + constant("blend_multiplies") * blends,
+    )
+    builder.count("vru/fp32_add", constant("alpha_adds") * tests + constant("blend_adds") * blends)
+    builder.count("vru/fp32_cmp", 2 * tests)  # alpha and transmittance thresholds
+    builder.count("vru/exp", tests)
+    builder.count("feature/read_bytes", total["visit.subtile_work"] * constant("feature_bytes"))
+    # a subtile's state is swapped in and out once per visit, and read once for the output
+    state = constant("pixel_state_bytes")
+    swaps = total["visit.subtiles"] * _SUBTILE_PIXELS * state
+    output = int(np.prod(trace.meta["resolution"])) * state
+    builder.count("pixel/write_bytes", swaps + output)  # cleared at the start
+    builder.count("pixel/read_bytes", swaps + output)

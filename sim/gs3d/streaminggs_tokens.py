@@ -1,0 +1,170 @@
+"""What flows through StreamingGS's pipeline: visits of voxels, and where their data lie in DRAM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.sim.gs3d.streaminggs_constants import constant
+from archsim.sim.program import MemoryRuns
+from archsim.traces.trace import Trace
+
+__all__ = ["Layout", "Tokens", "cut_tokens", "pixel_runs"]
+
+I64 = npt.NDArray[np.int64]
+
+_PAGE_BYTES = 4096  # sections of the scene start on pages
+_TASKS_PER_TOKEN = 6  # coarse stream, coarse filter, fine stream, fine filter, sort, render
+_TASKS_PER_GROUP = 4  # ray sampling, ordering, directory, pixels
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """n tokens in group order; a token is one visit, or consecutive visits of one group.
+
+    Attributes
+    ----------
+    visit_start : (n + 1,) int64
+        Token i stands for visits ``visit_start[i]:visit_start[i + 1]``.
+    group : (n,) int64
+    loaded, coarse_pass, fine_pass, subtile_work : (n,) int64
+        Sums over the token's visits.
+    """
+
+    visit_start: I64
+    group: I64
+    loaded: I64
+    coarse_pass: I64
+    fine_pass: I64
+    subtile_work: I64
+
+    def per_visit_sum(self, values: npt.NDArray[np.int64]) -> I64:
+        """Return the sum of a per-visit column over each token."""
+        total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
+        sums: I64 = total[self.visit_start[1:]] - total[self.visit_start[:-1]]
+        return sums
+
+
+def cut_tokens(trace: Trace, max_tasks: int) -> Tokens:
+    """Return one token per visit, or as few visits per token as keep a frame under ``max_tasks``.
+
+    Every group with visits keeps at least one token.
+    """
+    start = trace.columns["group.start"]
+    visits = np.diff(start)
+    allowed = (max_tasks - _TASKS_PER_GROUP * visits.size) // _TASKS_PER_TOKEN
+    per_token = 1
+    while per_token < visits.max(initial=1) and int((-(-visits // per_token)).sum()) > allowed:
+        per_token += 1
+    tokens = -(-visits // per_token)
+    group = np.repeat(np.arange(visits.size), tokens)
+    rank = np.arange(group.size) - np.repeat(np.cumsum(tokens) - tokens, tokens)
+    visit_start = np.append(start[:-1][group] + rank * per_token, start[-1])
+    empty = np.zeros(0, np.int64)
+    cut = Tokens(visit_start, group, empty, empty, empty, empty)
+    return Tokens(
+        visit_start,
+        group,
+        *(
+            cut.per_visit_sum(trace.columns[f"visit.{name}"])
+            for name in ("loaded", "coarse_pass", "fine_pass", "subtile_work")
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Byte addresses: directory of voxels, coarse halves, fine halves, frame buffer.
+
+    The scene is stored in two halves, each voxel by voxel: the coarse half holds the four FP32
+    words of the coarse filter, the fine half all other parameters, uncompressed.
+
+    Attributes
+    ----------
+    coarse_bytes, fine_bytes
+        One Gaussian's record in each half.
+    coarse, fine, frame
+        First byte of the coarse half, the fine half and the frame buffer; the directory is at 0.
+    voxel_start : (M,) int64
+        First storage position of each voxel.
+    """
+
+    coarse_bytes: int
+    fine_bytes: int
+    coarse: int
+    fine: int
+    frame: int
+    voxel_start: I64
+
+    @staticmethod
+    def of(trace: Trace) -> Layout:
+        """Lay a trace's scene out in memory."""
+        gaussians = int(trace.meta["counts"]["gaussians"])
+        voxels = int(trace.columns["voxel.count"].size)
+        word, words = constant("parameter_bytes"), constant("coarse_parameters")
+        coarse_bytes = word * words
+        fine_bytes = word * (int(trace.meta["parameters_per_gaussian"]) - words)
+        coarse = _next_page(voxels * constant("directory_bytes"))
+        fine = _next_page(coarse + gaussians * coarse_bytes)
+        frame = _next_page(fine + gaussians * fine_bytes)
+        return Layout(coarse_bytes, fine_bytes, coarse, fine, frame, trace.columns["voxel.start"])
+
+    def directory_runs(self, trace: Trace, groups: I64) -> MemoryRuns:
+        """Return one run per visited voxel of each of ``groups``."""
+        size = constant("directory_bytes")
+        start = trace.columns["group.start"]
+        ptr = np.concatenate([[0], np.cumsum(np.diff(start)[groups])])
+        address = trace.columns["visit.voxel"].astype(np.int64) * size
+        return MemoryRuns(ptr, address, np.full(address.size, size, np.int64))
+
+    def coarse_runs(self, trace: Trace, tokens: Tokens) -> MemoryRuns:
+        """Return one run per visit: the whole coarse half of its voxel."""
+        first = self.voxel_start[trace.columns["visit.voxel"]]
+        return MemoryRuns(
+            tokens.visit_start,
+            self.coarse + first * self.coarse_bytes,
+            trace.columns["visit.loaded"] * self.coarse_bytes,
+        )
+
+    def fine_runs(self, trace: Trace, tokens: Tokens) -> MemoryRuns:
+        """Return the fine records of coarse survivors; neighbours of one visit form one run."""
+        survivor_start = trace.columns["visit.survivor_start"]
+        rank = trace.columns["survivor.rank"]
+        begins = np.ones(rank.size, np.bool_)
+        begins[1:] = np.diff(rank) != 1
+        begins[survivor_start[:-1][np.diff(survivor_start) > 0]] = True
+        first = np.flatnonzero(begins)
+        visit = np.searchsorted(survivor_start, first, side="right") - 1
+        position = self.voxel_start[trace.columns["visit.voxel"]][visit] + rank[first]
+        length = np.diff(np.append(first, rank.size))
+        ptr = np.searchsorted(first, survivor_start[tokens.visit_start])
+        return MemoryRuns(
+            ptr.astype(np.int64),
+            self.fine + position * self.fine_bytes,
+            length.astype(np.int64) * self.fine_bytes,
+        )
+
+
+def pixel_runs(trace: Trace, frame: int) -> MemoryRuns:
+    """Return each group's pixels, one run per row of pixels, in a row-major frame buffer."""
+    width, height = trace.meta["resolution"]
+    group_w, group_h = trace.meta["parameters"]["group"]
+    size = constant("pixel_bytes")
+    across, down = -(-width // group_w), -(-height // group_h)
+    gx, gy = np.tile(np.arange(across), down), np.repeat(np.arange(down), across)
+    rows = np.minimum(group_h, height - gy * group_h)
+    group = np.repeat(np.arange(rows.size), rows)
+    ptr = np.concatenate([[0], np.cumsum(rows)])
+    y = gy[group] * group_h + np.arange(group.size) - ptr[group]
+    x = gx[group] * group_w
+    return MemoryRuns(
+        ptr.astype(np.int64),
+        (frame + (y * width + x) * size).astype(np.int64),
+        (np.minimum(group_w, width - x) * size).astype(np.int64),
+    )
+
+
+def _next_page(address: int) -> int:
+    return -(-address // _PAGE_BYTES) * _PAGE_BYTES

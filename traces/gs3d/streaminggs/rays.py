@@ -1,0 +1,221 @@
+"""Which voxels the rays of a pixel group cross, and in which order: the voxel rendering table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.base.jit import njit, prange
+from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
+
+__all__ = ["RayTables", "group_grid", "trace_rays"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RayTables:
+    """Per group of pixels: the occupied voxels its rays cross (nodes) and who follows whom (edges).
+
+    G groups in row-major order over the image.
+
+    Attributes
+    ----------
+    rays, steps, hits : (G,) int64
+        Rays cast, grid cells they entered, occupied cells among those.
+    node_start : (G + 1,) int64
+        Group g owns nodes ``node_start[g]:node_start[g + 1]``.
+    node : (nodes,) int32
+        Renamed voxel of each node, in the order the group first meets it.
+    edge_start : (G + 1,) int64
+    edge : (edges, 2) int32
+        Node (local to its group) directly before another on some ray; each pair once.
+    """
+
+    rays: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.int64]
+    hits: npt.NDArray[np.int64]
+    node_start: npt.NDArray[np.int64]
+    node: npt.NDArray[np.int32]
+    edge_start: npt.NDArray[np.int64]
+    edge: npt.NDArray[np.int32]
+
+
+def group_grid(camera: Camera, group: tuple[int, int]) -> tuple[int, int]:
+    """Return the number of groups along x and y."""
+    return -(-camera.width // group[0]), -(-camera.height // group[1])
+
+
+def trace_rays(
+    grid: VoxelGrid, camera: Camera, *, group: tuple[int, int], stride: int = 1
+) -> RayTables:
+    """Walk every ray of every group through the grid (three-dimensional DDA, float64).
+
+    Rays go through the centres of every ``stride``-th pixel in x and y, the first one
+    ``stride // 2`` pixels from the group's corner.
+    """
+    groups_x, groups_y = group_grid(camera, group)
+    groups = groups_x * groups_y
+    pose = camera.world_to_camera
+    view = np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float64)
+    shape = np.array([camera.width, camera.height, group[0], group[1], groups_x, stride], np.int64)
+    rotation = np.ascontiguousarray(pose[:3, :3], np.float64)
+    counts = np.zeros((groups, 5), np.int64)
+    node_start = np.zeros(groups + 1, np.int64)
+    edge_start = np.zeros(groups + 1, np.int64)
+    node = np.zeros(0, np.int32)
+    edge = np.zeros((0, 2), np.int32)
+    for fill in (False, True):  # first the sizes, then the tables
+        _trace_groups(
+            camera.position, rotation, view, shape, grid.origin, grid.size, grid.cells,
+            grid.rename, grid.occupied, counts, node_start, node, edge_start, edge, fill,
+        )  # fmt: skip
+        if not fill:
+            node_start[1:] = np.cumsum(counts[:, 3])
+            edge_start[1:] = np.cumsum(counts[:, 4])
+            node = np.zeros(int(node_start[-1]), np.int32)
+            edge = np.zeros((int(edge_start[-1]), 2), np.int32)
+    return RayTables(
+        counts[:, 0].copy(), counts[:, 1].copy(), counts[:, 2].copy(),
+        node_start, node, edge_start, edge,
+    )  # fmt: skip
+
+
+@njit()
+def _enter(
+    position: Array, direction: Array, origin: Array, size: float, cells: Array, index: Array
+) -> bool:
+    """Set ``index`` to the first cell a ray meets; return whether it meets the grid at all."""
+    enter, leave, face = 0.0, math.inf, -1
+    for axis in range(3):
+        low = origin[axis] - position[axis]
+        high = origin[axis] + cells[axis] * size - position[axis]
+        if direction[axis] == 0.0:
+            if low > 0.0 or high <= 0.0:
+                return False
+            continue
+        near, far = low / direction[axis], high / direction[axis]
+        if near > far:
+            near, far = far, near
+        if near > enter:
+            enter, face = near, axis
+        leave = min(leave, far)
+    if not enter < leave:
+        return False
+    for axis in range(3):
+        if axis == face:  # exactly the border: no rounding may put it outside
+            index[axis] = 0 if direction[axis] > 0.0 else cells[axis] - 1
+        else:
+            at = position[axis] + enter * direction[axis]
+            cell = math.floor((at - origin[axis]) / size)
+            index[axis] = min(max(cell, 0), cells[axis] - 1)
+    return True
+
+
+@njit()
+def _trace_group(
+    g: int, position: Array, rotation: Array, view: Array, shape: Array, origin: Array,
+    size: float, cells: Array, rename: Array, occupied: int, counts: Array,
+    node_start: Array, node: Array, edge_start: Array, edge: Array, fill: bool,
+) -> None:  # fmt: skip
+    width, height, group_w, group_h = shape[0], shape[1], shape[2], shape[3]
+    groups_x, stride = shape[4], shape[5]
+    x0, y0 = g % groups_x * group_w, g // groups_x * group_h
+    x1, y1 = min(x0 + group_w, width), min(y0 + group_h, height)
+    local = np.full(occupied, -1, np.int32)
+    first = np.full(64, -1, np.int32)  # head of each node's chain of successors
+    following = np.empty(256, np.int32)  # next link of a chain
+    target = np.empty(256, np.int32)
+    index = np.empty(3, np.int64)
+    step = np.empty(3, np.int64)
+    border = np.empty(3, np.float64)  # ray parameter at the next cell border, by axis
+    delta = np.empty(3, np.float64)
+    direction = np.empty(3, np.float64)
+    rays = steps = hits = nodes = edges = 0
+    for y in range(y0 + stride // 2, y1, stride):
+        for x in range(x0 + stride // 2, x1, stride):
+            rays += 1
+            right, down = (x + 0.5 - view[2]) / view[0], (y + 0.5 - view[3]) / view[1]
+            for axis in range(3):
+                direction[axis] = (
+                    rotation[0, axis] * right + rotation[1, axis] * down + rotation[2, axis]
+                )
+            if not _enter(position, direction, origin, size, cells, index):
+                continue
+            for axis in range(3):
+                step[axis] = 1 if direction[axis] > 0.0 else -1
+                if direction[axis] == 0.0:
+                    border[axis] = delta[axis] = math.inf
+                    continue
+                edge_at = origin[axis] + (index[axis] + (direction[axis] > 0.0)) * size
+                border[axis] = (edge_at - position[axis]) / direction[axis]
+                delta[axis] = size / abs(direction[axis])
+            before = -1
+            while True:
+                steps += 1
+                voxel = rename[(index[0] * cells[1] + index[1]) * cells[2] + index[2]]
+                if voxel >= 0:
+                    hits += 1
+                    here = local[voxel]
+                    if here < 0:
+                        here = nodes
+                        local[voxel] = here
+                        if nodes == first.size:
+                            grown = np.full(2 * nodes, -1, np.int32)
+                            grown[:nodes] = first
+                            first = grown
+                        if fill:
+                            node[node_start[g] + nodes] = voxel
+                        nodes += 1
+                    if before >= 0:
+                        link = first[before]
+                        while link >= 0 and target[link] != here:
+                            link = following[link]
+                        if link < 0:
+                            if edges == target.size:
+                                longer = np.empty(2 * edges, np.int32)
+                                longer[:edges] = target
+                                target = longer
+                                longer = np.empty(2 * edges, np.int32)
+                                longer[:edges] = following
+                                following = longer
+                            target[edges] = here
+                            following[edges] = first[before]
+                            first[before] = edges
+                            if fill:
+                                edge[edge_start[g] + edges, 0] = before
+                                edge[edge_start[g] + edges, 1] = here
+                            edges += 1
+                    before = here
+                axis = 0
+                if border[1] < border[0]:
+                    axis = 1
+                if border[2] < border[axis]:
+                    axis = 2
+                index[axis] += step[axis]
+                border[axis] += delta[axis]
+                if index[axis] < 0 or index[axis] >= cells[axis]:
+                    break
+    counts[g, 0] = rays
+    counts[g, 1] = steps
+    counts[g, 2] = hits
+    counts[g, 3] = nodes
+    counts[g, 4] = edges
+
+
+@njit(parallel=True)
+def _trace_groups(
+    position: Array, rotation: Array, view: Array, shape: Array, origin: Array, size: float,
+    cells: Array, rename: Array, occupied: int, counts: Array, node_start: Array, node: Array,
+    edge_start: Array, edge: Array, fill: bool,
+) -> None:  # fmt: skip
+    for g in prange(counts.shape[0]):
+        _trace_group(
+            g, position, rotation, view, shape, origin, size, cells, rename, occupied, counts,
+            node_start, node, edge_start, edge, fill,
+        )  # fmt: skip

@@ -1,0 +1,232 @@
+"""Render groups of pixels voxel by voxel, with colour and transmittance kept on chip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.base.jit import njit, prange
+from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_gaussian
+from archsim.traces.gs3d.projection import Projected
+from archsim.traces.gs3d.sorting import depth_order
+from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
+from archsim.traces.gs3d.streaminggs.order import VoxelQueue
+
+__all__ = ["SUBTILE", "Frame", "Groups", "Streamed", "gaussian_features", "stream_groups"]
+
+Array = npt.NDArray[Any]
+
+#: Side of a subtile in pixels, as in GSCore's renderer.
+SUBTILE = 8
+_WORK_PER_CALL = 400_000  # Gaussians of one call, about 0.1 s between two returns to Python
+
+
+class Groups(NamedTuple):
+    """The groups of pixels of a frame, row by row.
+
+    Attributes
+    ----------
+    width, height
+        The frame in pixels.
+    group_w, group_h
+        A group in pixels, multiples of the tile.
+    groups_x
+        Groups per row.
+    tile
+        Side of the reference's tiles in pixels.
+    """
+
+    width: int
+    height: int
+    group_w: int
+    group_h: int
+    groups_x: int
+    tile: int
+
+
+class Frame(NamedTuple):
+    """A frame under construction: colour (H, W, 3) and transmittance (H, W), both float32."""
+
+    colour: npt.NDArray[np.float32]
+    transmittance: npt.NDArray[np.float32]
+
+    def over(self, background: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+        """Return the image over a background, (H, W, 3) float32."""
+        image: npt.NDArray[np.float32] = self.colour + self.transmittance[:, :, None] * np.asarray(
+            background, np.float32
+        )
+        return image
+
+    @staticmethod
+    def empty(width: int, height: int) -> Frame:
+        """Return a frame that nothing was blended into."""
+        return Frame(np.zeros((height, width, 3), np.float32), np.ones((height, width), np.float32))
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A frame rendered voxel by voxel, and the work of every entry of the voxel queue.
+
+    Attributes
+    ----------
+    frame
+        Colour and transmittance.
+    processed : (G,) int64
+        Entries of each group's queue that were rendered before all its pixels were saturated.
+    subtile_work, subtiles, alpha_tests, blends : (entries,) int64
+        Gaussian-subtile pairs sent to the render units; distinct subtiles among them; pixels
+        tested; pixels blended. 0 for entries that were not processed.
+    saturated : (G,) int64
+        Pixels saturated at the end.
+    """
+
+    frame: Frame
+    processed: npt.NDArray[np.int64]
+    subtile_work: npt.NDArray[np.int64]
+    subtiles: npt.NDArray[np.int64]
+    alpha_tests: npt.NDArray[np.int64]
+    blends: npt.NDArray[np.int64]
+    saturated: npt.NDArray[np.int64]
+
+
+def gaussian_features(projected: Projected) -> npt.NDArray[np.float32]:
+    """Return mean (2), conic (3), opacity and colour (3) side by side, shape (V, 9)."""
+    parts = [projected.mean2d, projected.conic, projected.opacity[:, None], projected.rgb]
+    return np.concatenate(parts, axis=1)
+
+
+def group_batches(work: npt.NDArray[np.int64], per_call: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of groups of about ``per_call`` work each."""
+    total = np.cumsum(work)
+    first = 0
+    while first < work.size:
+        done = int(total[first - 1]) if first else 0
+        last = int(np.searchsorted(total, done + per_call)) + 1
+        last = min(max(last, first + 1), work.size)
+        yield first, last
+        first = last
+
+
+def stream_groups(
+    grid: VoxelGrid, queue: VoxelQueue, projected: Projected, voxel_of: npt.NDArray[np.int32],
+    groups: Groups, rule: BlendRule, progress: Callable[[float], None] | None = None,
+) -> Streamed:  # fmt: skip
+    """Render all groups; ``voxel_of``, shape (V,), is the voxel of each visible Gaussian.
+
+    Inside a voxel Gaussians are blended by depth, then scene index. A Gaussian is sent to the
+    subtiles that lie in its tiles and meet the bounding box of its pixels of alpha >= alpha_min,
+    and that have a pixel left; a group stops when none of its pixels is left.
+    """
+    by_depth = depth_order(projected.depth)
+    by_voxel = by_depth[np.argsort(voxel_of[by_depth], kind="stable")]
+    start = np.concatenate([[0], np.cumsum(np.bincount(voxel_of, minlength=grid.occupied))])
+    features = gaussian_features(projected)[by_voxel]
+    tiles = projected.tile_rect[by_voxel]
+    frame = Frame.empty(groups.width, groups.height)
+    count = queue.start.size - 1
+    counted = np.zeros((queue.voxel.size, 4), np.int64)
+    ends = np.zeros((count, 2), np.int64)
+    loads = np.concatenate([[0], np.cumsum(grid.count[queue.voxel])])
+    for first, last in group_batches(np.diff(loads[queue.start]), _WORK_PER_CALL):
+        _stream(
+            first, last, groups, SUBTILE, queue.start, queue.voxel, start, features, tiles, rule,
+            frame.colour, frame.transmittance, counted, ends,
+        )  # fmt: skip
+        if progress is not None:
+            progress(last / count)
+    work, subtiles, tests, blends = (np.ascontiguousarray(c) for c in counted.T)
+    return Streamed(frame, ends[:, 0].copy(), work, subtiles, tests, blends, ends[:, 1].copy())
+
+
+@njit()
+def _stream_group(
+    g: int, groups: Groups, subtile: int, queue_start: Array, queue: Array, start: Array,
+    features: Array, tiles: Array, rule: BlendRule, colour: Array, transmittance: Array,
+    counted: Array, ends: Array,
+) -> None:  # fmt: skip
+    x0 = g % groups.groups_x * groups.group_w
+    y0 = g // groups.groups_x * groups.group_h
+    x1, y1 = min(x0 + groups.group_w, groups.width), min(y0 + groups.group_h, groups.height)
+    done = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    own_t = transmittance[y0:y1, x0:x1]
+    own_colour = colour[y0:y1, x0:x1]
+    across, down = -(-(x1 - x0) // subtile), -(-(y1 - y0) // subtile)
+    active = np.empty((down, across), np.int64)
+    for sy in range(down):
+        for sx in range(across):
+            active[sy, sx] = min(subtile, y1 - y0 - sy * subtile) * min(
+                subtile, x1 - x0 - sx * subtile
+            )
+    touched = np.full((down, across), -1, np.int64)
+    live = (x1 - x0) * (y1 - y0)
+    tile = groups.tile
+    for entry in range(queue_start[g], queue_start[g + 1]):
+        if live == 0:
+            break
+        ends[g, 0] += 1
+        work = subtiles = tests = blends = 0
+        for k in range(start[queue[entry]], start[queue[entry] + 1]):
+            left, top = max(tiles[k, 0] * tile, x0), max(tiles[k, 1] * tile, y0)
+            right, bottom = min(tiles[k, 2] * tile, x1), min(tiles[k, 3] * tile, y1)
+            if left >= right or top >= bottom:
+                continue
+            mean_x, mean_y = np.float64(features[k, 0]), np.float64(features[k, 1])
+            a, b, c = features[k, 2], features[k, 3], features[k, 4]
+            reach = alpha_reach(features[k, 5], rule.alpha_min)
+            if not reach >= 0.0:
+                continue
+            determinant = np.float64(a) * np.float64(c) - np.float64(b) * np.float64(b)
+            if determinant > 0.0 and a > 0.0 and c > 0.0:
+                half_x = math.sqrt(reach * np.float64(c) / determinant)
+                half_y = math.sqrt(reach * np.float64(a) / determinant)
+                near_x, near_y = mean_x - rule.pixel_offset, mean_y - rule.pixel_offset
+                # clamped in floating point: the ends of a huge Gaussian do not fit an integer
+                left = math.ceil(min(max(near_x - half_x, np.float64(left)), np.float64(right)))
+                right = math.floor(max(min(near_x + half_x, right - 1.0), left - 1.0)) + 1
+                top = math.ceil(min(max(near_y - half_y, np.float64(top)), np.float64(bottom)))
+                bottom = math.floor(max(min(near_y + half_y, bottom - 1.0), top - 1.0)) + 1
+                if left >= right or top >= bottom:
+                    continue
+            for sy in range((top - y0) // subtile, (bottom - 1 - y0) // subtile + 1):
+                from_y = max(top, y0 + sy * subtile)
+                to_y = min(bottom, y0 + (sy + 1) * subtile)
+                for sx in range((left - x0) // subtile, (right - 1 - x0) // subtile + 1):
+                    if active[sy, sx] == 0:
+                        continue
+                    work += 1
+                    tests += active[sy, sx]
+                    if touched[sy, sx] != entry:
+                        touched[sy, sx] = entry
+                        subtiles += 1
+                    _, blended, finished = blend_gaussian(
+                        max(left, x0 + sx * subtile), from_y,
+                        min(right, x0 + (sx + 1) * subtile), to_y, x0, y0, mean_x, mean_y,
+                        a, b, c, reach, features[k, 5], features[k, 6], features[k, 7],
+                        features[k, 8], own_t, own_colour, done, rule,
+                    )  # fmt: skip
+                    blends += blended
+                    active[sy, sx] -= finished
+                    live -= finished
+        counted[entry, 0] = work
+        counted[entry, 1] = subtiles
+        counted[entry, 2] = tests
+        counted[entry, 3] = blends
+    ends[g, 1] = (x1 - x0) * (y1 - y0) - live
+
+
+@njit(parallel=True)
+def _stream(
+    first: int, last: int, groups: Groups, subtile: int, queue_start: Array, queue: Array,
+    start: Array, features: Array, tiles: Array, rule: BlendRule, colour: Array,
+    transmittance: Array, counted: Array, ends: Array,
+) -> None:  # fmt: skip
+    for g in prange(first, last):
+        _stream_group(
+            g, groups, subtile, queue_start, queue, start, features, tiles, rule, colour,
+            transmittance, counted, ends,
+        )  # fmt: skip
