@@ -24,9 +24,10 @@ from archsim.base.interval import Interval
 __all__ = [
     "CAPACITY_BYTES",
     "WORD_BITS",
+    "BufferCost",
     "Sram",
     "SramTable",
-    "buffer_sram",
+    "buffer_cost",
     "off_table",
     "sram",
     "sram_table",
@@ -63,6 +64,16 @@ class Sram:
 
     read_pj: Interval
     write_pj: Interval
+    leakage_mw: Interval
+    area_mm2: Interval
+
+
+@dataclass(frozen=True)
+class BufferCost:
+    """What a buffer costs: energy per byte moved, leakage and area of all its copies."""
+
+    read_pj_per_byte: Interval
+    write_pj_per_byte: Interval
     leakage_mw: Interval
     area_mm2: Interval
 
@@ -105,11 +116,29 @@ def off_table(node_nm: float, cell: str) -> float | None:
     return None if nearest == node_nm else nearest
 
 
-def buffer_sram(buffer: Buffer, node_nm: float, cell: str) -> Sram:
-    """Return the cost of a buffer; a double buffer is two memories of half its capacity."""
+def buffer_cost(buffer: Buffer, node_nm: float, cell: str) -> BufferCost:
+    """Return the cost of a buffer; a double buffer is two memories of half its capacity.
+
+    The range spans the ranges of its capacity and its word too.
+    """
     copies = 2 if buffer.double else 1
-    one = sram(buffer.capacity_bytes.value / copies, buffer.word_bits.value, node_nm, cell)
-    return Sram(one.read_pj, one.write_pj, one.leakage_mw * copies, one.area_mm2 * copies)
+    capacity, word = buffer.capacity_bytes, buffer.word_bits
+    corners = [
+        (sram(bytes_ / copies, bits, node_nm, cell), bits / 8)
+        for bytes_ in dict.fromkeys((capacity.value, capacity.low, capacity.high))
+        for bits in dict.fromkeys((word.value, word.low, word.high))
+    ]
+    return BufferCost(
+        read_pj_per_byte=_union([one.read_pj * (1 / word_bytes) for one, word_bytes in corners]),
+        write_pj_per_byte=_union([one.write_pj * (1 / word_bytes) for one, word_bytes in corners]),
+        leakage_mw=_union([one.leakage_mw * copies for one, _ in corners]),
+        area_mm2=_union([one.area_mm2 * copies for one, _ in corners]),
+    )
+
+
+def _union(corners: list[Interval]) -> Interval:
+    """Return the first interval's value with the range of all."""
+    return Interval(corners[0].value, min(c.low for c in corners), max(c.high for c in corners))
 
 
 def _check(value: float, span: tuple[int, int], what: str, unit: str) -> None:

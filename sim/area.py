@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archsim.arch.machine import Accelerator, Gpu
-from archsim.arch.sram import buffer_sram
+from archsim.arch.sram import buffer_cost
 from archsim.base.interval import Interval
 
 __all__ = ["area_mm2", "logic_area_mm2"]
@@ -20,7 +20,7 @@ def area_mm2(machine: Accelerator | Gpu) -> dict[str, Interval] | None:
         name: unit.area_mm2.interval * unit.count.interval for name, unit in machine.units.items()
     }
     for name, buffer in machine.buffers.items():
-        areas[name] = buffer_sram(buffer, machine.node_nm.value, machine.sram_cell).area_mm2
+        areas[name] = buffer_cost(buffer, machine.node_nm.value, machine.sram_cell).area_mm2
     return areas
 
 

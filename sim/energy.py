@@ -14,7 +14,7 @@ from archsim.arch.dram import load_device
 from archsim.arch.dram.energy import command_energies
 from archsim.arch.machine import Accelerator, Gpu, MemorySystem
 from archsim.arch.operations import load_operations, logic_table
-from archsim.arch.sram import buffer_sram
+from archsim.arch.sram import buffer_cost
 from archsim.base.errors import ConfigError
 from archsim.base.interval import Interval
 from archsim.base.problems import one_of
@@ -115,10 +115,9 @@ def _buffers(machine: Accelerator, actions: Mapping[str, int]) -> dict[str, Inte
                 f"{machine.name}: a buffer has no price for the action {unknown[0]!r}",
                 remedy=f"count {name}/read_bytes or {name}/write_bytes",
             )
-        cost = buffer_sram(buffer, machine.node_nm.value, machine.sram_cell)
-        word_bytes = buffer.word_bits.value / 8
-        read = cost.read_pj * (actions.get(f"{name}/read_bytes", 0) / word_bytes)
-        write = cost.write_pj * (actions.get(f"{name}/write_bytes", 0) / word_bytes)
+        cost = buffer_cost(buffer, machine.node_nm.value, machine.sram_cell)
+        read = cost.read_pj_per_byte * actions.get(f"{name}/read_bytes", 0)
+        write = cost.write_pj_per_byte * actions.get(f"{name}/write_bytes", 0)
         parts[name] = read + write
     return parts
 
@@ -127,7 +126,7 @@ def _leakage(machine: Accelerator, time_ps: int) -> dict[str, Interval]:
     logic = logic_area_mm2(machine) * logic_table().leakage_mw_per_mm2.interval
     memories = _NOTHING
     for buffer in machine.buffers.values():
-        cost = buffer_sram(buffer, machine.node_nm.value, machine.sram_cell)
+        cost = buffer_cost(buffer, machine.node_nm.value, machine.sram_cell)
         memories = memories + cost.leakage_mw
     return {"leakage/logic": _power(logic, time_ps), "leakage/sram": _power(memories, time_ps)}
 
@@ -173,20 +172,17 @@ def _dram(memory: MemorySystem, time_ps: int, counts: Mapping[str, int]) -> dict
     A channel without a stream in service is taken to be precharged and awake; power-down, which
     a controller may use there, is the low end.
     """
-    device = load_device(memory.device)
-    cost = command_energies(device)
-    channels = memory.channels.value
+    cost = command_energies(load_device(memory.device))
     active_ps = sum(ps for name, ps in counts.items() if name.startswith("active_ps/"))
-    asleep_ps = max(channels * time_ps - active_ps, 0)
+    closed_ps = max(int(memory.channels.value) * time_ps - active_ps, 0)
     idle = cost.precharge_standby_mw
     idle = Interval(idle.value, min(idle.low, cost.power_down_mw.low), idle.high)
-    refreshes = channels * time_ps / (device.timing.trefi_ns.value * 1e3)
     reads, writes = counts.get("read_bursts", 0), counts.get("write_bursts", 0)
     return {
         "dram/activate": cost.activate_pj * counts.get("activates", 0),
         "dram/read": cost.read_core_pj * reads,
         "dram/write": cost.write_core_pj * writes,
         "dram/io": cost.read_io_pj * reads + cost.write_io_pj * writes,
-        "dram/refresh": cost.refresh_pj * refreshes,
-        "dram/standby": _power(cost.active_standby_mw, active_ps) + _power(idle, int(asleep_ps)),
+        "dram/refresh": cost.refresh_pj * counts.get("refreshes", 0),
+        "dram/standby": _power(cost.active_standby_mw, active_ps) + _power(idle, closed_ps),
     }
