@@ -59,7 +59,10 @@ class DramLayout:
         starts = [0]
         for size in sizes:
             starts.append(starts[-1] + -(-size // _ALIGN) * _ALIGN)
-        return DramLayout(*starts, gaussian_bytes, counts["pairs"])
+        parameters, features, list_start, spill, pixels = starts
+        return DramLayout(
+            parameters, features, list_start, spill, pixels, gaussian_bytes, counts["pairs"]
+        )
 
 
 @dataclass(frozen=True)
@@ -196,8 +199,8 @@ def group_chunks(trace: Trace, tiles: I64, limit: int) -> Groups:
 def gather_runs(trace: Trace, groups: Groups, layout: DramLayout) -> MemoryRuns:
     """Return the feature gathers of all groups.
 
-    Chunk by chunk, in memory order inside a chunk: pivots leave entries in the order in which the
-    list was written. Records that are neighbours in a chunk make one run.
+    Chunk by chunk, and in memory order inside a chunk (assumed; within a subset the pivots leave
+    entries in that order). Records of a chunk that are neighbours in memory make one run.
     """
     visible = trace.meta["counts"]["visible"]
     ordered = np.sort(groups.pair_chunk * visible + groups.pair_visible)

@@ -32,8 +32,8 @@ CONSTANTS: dict[str, Sourced] = {
         8, 6, 16, "assumed: where a voxel begins and how many Gaussians it holds, 4 bytes each"
     ),
     "node_bytes": _assumed(
-        6, 4, 12, "assumed: a voxel of the adjacency and in-degree tables: renamed number, place of "
-        "its targets, in-degree, 16 bits each",
+        6, 4, 12, "assumed: a voxel of the adjacency and in-degree tables: renamed number, place "
+        "of its targets, in-degree, 16 bits each",
     ),
     "edge_bytes": _assumed(2, 2, 4, "assumed: a target in the adjacency table, 16 bits"),
     "rename_bits": _assumed(

@@ -27,7 +27,7 @@ BUCKET_COUNTS = ("entries", "consumed", "subtile_work", "alpha_tests")
 @njit(parallel=True)
 def render_tiles(
     first: int, last: int, tiles_x: int, tile: int, subtile: int, chunk: int, pivots: int,
-    largest: int, tile_start: Array, key: Array, bitmap: Array, features: Array,
+    largest: np.uint64, tile_start: Array, key: Array, bitmap: Array, features: Array,
     rule: BlendRule, transmittance: Array, image: Array, done: Array,
     tile_counted: Array, bucket_counted: Array,
 ) -> None:  # fmt: skip
@@ -64,8 +64,8 @@ def render_tiles(
 
 
 @njit()
-def _sort_tile(key: Array, bitmap: Array, chunk: int, pivots: int, largest: int, counted: Array,
-               buckets: Array) -> int:  # fmt: skip
+def _sort_tile(key: Array, bitmap: Array, chunk: int, pivots: int, largest: np.uint64,
+               counted: Array, buckets: Array) -> int:  # fmt: skip
     # in depth order on return; sizes in buckets[:, 0]
     n = key.shape[0]
     sizes = np.empty(n, np.int64)
@@ -88,7 +88,7 @@ def _sort_tile(key: Array, bitmap: Array, chunk: int, pivots: int, largest: int,
 
 @njit()
 def _render_tile(
-    x0: int, y0: int, tile: int, subtile: int, chunk: int, pivots: int, largest: int,
+    x0: int, y0: int, tile: int, subtile: int, chunk: int, pivots: int, largest: np.uint64,
     key: Array, bitmap: Array, features: Array, rule: BlendRule, transmittance: Array,
     image: Array, done: Array, counted: Array, buckets: Array,
 ) -> None:  # fmt: skip

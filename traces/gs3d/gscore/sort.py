@@ -38,7 +38,7 @@ def depth_keys(depth: npt.NDArray[np.float32], index: npt.NDArray[np.int32]) -> 
 
 @njit()
 def bitonic_sort(key: Array, tag: Array, begin: int, end: int, key_pad: Array, tag_pad: Array,
-                 largest: int) -> None:  # fmt: skip
+                 largest: np.uint64) -> None:  # fmt: skip
     """Sort ``key[begin:end]`` (with its ``tag``) by a bitonic network, padded to a power of two.
 
     ``key_pad`` and ``tag_pad`` are scratch of at least that power of two; ``largest`` exceeds
@@ -88,7 +88,7 @@ def split_list(
 ) -> tuple[int, int, int]:  # fmt: skip
     """Split ``key[begin:end]`` into depth-ordered chunks of at most ``limit`` entries, in place.
 
-    Within a chunk entries keep their order. Keys are distinct, so every pass makes progress.
+    Within a subset entries keep their order. Keys are distinct, so every pass makes progress.
 
     Parameters
     ----------
