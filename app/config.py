@@ -91,7 +91,7 @@ class RunConfig(_Part):
 def run_model() -> type[RunConfig]:
     """Return :class:`RunConfig` with the parameters of every registered method."""
     configs = tuple(load_method(kind).config for kind in METHODS)
-    methods = Annotated[Union[configs], Field(discriminator="kind")]  # noqa: UP007  (from a tuple)
+    methods: Any = Annotated[Union[configs], Field(discriminator="kind")]  # type: ignore[valid-type]  # noqa: UP007
     described = SystemConfig.model_fields["method"].description
     system = create_model(
         "SystemConfig",
@@ -154,14 +154,16 @@ def load_run(
     """Read, change by ``--set`` assignments, and check a run configuration.
 
     ``source`` is a path, the name of a shipped configuration, or the configuration itself.
-    Relative paths in it are relative to the current folder. Raises :class:`ConfigError`.
+    Relative paths of scenes are looked for in the configuration's folder, then in the current
+    one; those of machines in the current one. Raises :class:`ConfigError`.
     """
-    name, data, places = _read(source)
+    name, data, places, folder = _read(source)
     model = run_model()
     data = apply_set(model, data, places, assignments)
-    config: RunConfig = validate(model, data, places)
-    if seed is not None:
-        config = validate(model, {**config.model_dump(), "seed": seed}, Places("--seed"))
+    if seed is not None and isinstance(data, dict):
+        data = {**data, "seed": seed}
+        places.overrides["seed",] = f"--seed {seed}"
+    config: RunConfig = validate(model, data, places, context={"folder": folder})
     if config.baseline not in config.systems:
         raise ConfigError(
             f"baseline: there is no system {config.baseline!r}",
@@ -178,16 +180,17 @@ def run_schema(what: str = "run") -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places]:
+def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, Path | None]:
+    """Return the configuration's name, data, places and folder."""
     if isinstance(source, Mapping):
-        return "run", dict(source), Places("configuration")
+        return "run", dict(source), Places("configuration"), None
     path = Path(source)
     if path.is_file():
-        return path.stem, *load_yaml(path)
+        return path.stem, *load_yaml(path), path.parent
     name, known = str(source).removesuffix(".yaml"), list_runs()
     if name in known:
         file = resources.files(_PACKAGE) / f"{name}.yaml"
-        return name, *parse_yaml(file.read_text(encoding="utf-8"), f"configs/{file.name}")
+        return name, *parse_yaml(file.read_text(encoding="utf-8"), f"configs/{file.name}"), None
     looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
     raise ConfigError(
         "is a folder" if path.is_dir() else "no such file" if looks_like_path

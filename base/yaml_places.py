@@ -7,7 +7,7 @@ text. Keys are always text. A key given twice is an error, as is anything but on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,14 +125,17 @@ def apply_set(model: Any, data: Any, places: Places, assignments: Iterable[str])
     return data
 
 
-def validate(model: Any, data: Any, places: Places) -> Any:
+def validate(
+    model: Any, data: Any, places: Places, *, context: Mapping[str, Any] | None = None
+) -> Any:
     """Return ``data`` as an instance of ``model`` (a pydantic model or any annotated type).
 
+    ``context`` reaches the model's validators as ``info.context``.
     Raises one :class:`ConfigError` that names, for every problem, file and line, dotted path,
     what was found, what is expected with its unit, and the nearest valid key.
     """
     try:
-        return TypeAdapter(model).validate_python(data)
+        return TypeAdapter(model).validate_python(data, context=context)
     except ValidationError as error:
         problems = describe_problems(model, data, error)
     except ConfigError as error:

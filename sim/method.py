@@ -50,6 +50,14 @@ class Method(Protocol):
         """Turn a trace into the program that ``machine`` (in power mode ``mode``) executes."""
         ...
 
+    def fidelity(self) -> str:
+        """Return what the method's timing model is and is not, for reports."""
+        ...
+
+    def assumed(self) -> dict[str, str]:
+        """Return the method's own assumed constants: place -> value, range and source."""
+        ...
+
 
 #: kind -> module that holds the method as ``METHOD``
 METHODS: dict[str, str] = {

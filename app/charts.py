@@ -1,0 +1,217 @@
+"""The report's charts as plain Plotly figures (data and layout), without colours of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from archsim.words import DASH, TIMES, digits, percent, quantity
+
+__all__ = ["CAUSES", "cause_chart", "part_charts", "ratio_chart", "timeline_chart"]
+
+Figure = dict[str, Any]
+
+#: Okabe and Ito's palette, told apart with any kind of colour vision; the baseline is grey.
+_SYSTEMS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+_BASELINE = "#8A8F98"
+#: Paul Tol's muted palette and fills for what comes after its nine colours.
+_PARTS = ("#332288", "#88CCEE", "#DDCC77", "#CC6677", "#117733", "#AA4499", "#44AA99", "#999933",
+          "#882255")  # fmt: skip
+_FILLS = ("", "/", "x", ".")
+
+#: cause -> colour and meaning
+CAUSES = {
+    "busy": ("#009E73", "doing work"),
+    "memory": ("#CC79A7", "waiting for memory"),
+    "blocked": ("#E69F00", "no room for the result"),
+    "starved": ("#B8BEC6", "no work yet"),
+}
+
+_ROW_PX = 34
+_STAGE_PX = 22
+#: Parts of a total below this share are drawn together.
+_SMALL = 0.005
+
+
+def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
+    """Return bars of a ratio to the baseline, one per system, with its interval."""
+    systems, baseline = result["systems"], result["baseline"]
+    rows = [(name, s) for name, s in systems.items() if s[key] is not None]
+    bounds = [s["interval"][key] for _, s in rows]
+    values = [s[key] for _, s in rows]
+    labels = [
+        {
+            "x": high, "y": name, "text": f"<b>{digits(value)}{TIMES}</b>", "showarrow": False,
+            "xanchor": "left", "xshift": 6,
+        }
+        for (name, _), value, (_, high) in zip(rows, values, bounds)
+    ]  # fmt: skip
+    trace = {
+        "type": "bar", "orientation": "h", "y": [name for name, _ in rows], "x": values,
+        "marker": {"color": _system_colors([name for name, _ in rows], baseline)},
+        "error_x": {
+            "type": "data", "symmetric": False, "thickness": 1.5, "width": 5, "color": _BASELINE,
+            "array": [high - v for v, (_, high) in zip(values, bounds)],
+            "arrayminus": [v - low for v, (low, _) in zip(values, bounds)],
+        },
+        "hovertext": [
+            f"{name}: {digits(v)}{TIMES} ({digits(low)}{DASH}{digits(high)})"
+            for (name, _), v, (low, high) in zip(rows, values, bounds)
+        ],
+        "hoverinfo": "text",
+    }  # fmt: skip
+    most = max([high for _, high in bounds], default=1.0)
+    return _figure([trace], title, len(rows), annotations=labels,
+                   xaxis={"range": [0, most * 1.28], "nticks": 5, "ticksuffix": TIMES})  # fmt: skip
+
+
+def part_charts(
+    result: Mapping[str, Any], key: str, unit: str, title: str
+) -> tuple[Figure, Figure, list[tuple[str, str, str]]]:
+    """Return stacked bars of a total's parts, once absolute and once as shares, and the legend.
+
+    The legend is (part, colour, fill) in the order drawn, largest first.
+    """
+    systems = result["systems"]
+    totals = {name: sum(s[key].values()) or 1.0 for name, s in systems.items()}
+    weight: dict[str, float] = {}
+    for name, system in systems.items():
+        for part, value in system[key].items():
+            weight[part] = max(weight.get(part, 0.0), value / totals[name])
+    shown = sorted((p for p in weight if weight[p] >= _SMALL), key=lambda p: -weight[p])
+    drawn: dict[str, dict[str, float]] = {
+        part: {name: s[key].get(part, 0.0) for name, s in systems.items()} for part in shown
+    }
+    small = [part for part in weight if part not in drawn]
+    if small:
+        drawn["all others"] = {
+            name: sum(s[key].get(part, 0.0) for part in small) for name, s in systems.items()
+        }
+    looks = {
+        part: (_PARTS[i % len(_PARTS)], _FILLS[i // len(_PARTS) % len(_FILLS)])
+        for i, part in enumerate(drawn)
+    }
+    names = list(systems)
+    absolute = [
+        _stacked(part, [values[n] for n in names], names, totals, looks[part], unit, share=False)
+        for part, values in drawn.items()
+    ]
+    shares = [
+        _stacked(part, [values[n] for n in names], names, totals, looks[part], unit, share=True)
+        for part, values in drawn.items()
+    ]
+    labels = [
+        {"x": total, "y": name, "text": f"<b>{quantity(total, unit)}</b>", "showarrow": False,
+         "xanchor": "left", "xshift": 6}
+        for name, total in totals.items()
+    ]  # fmt: skip
+    most = max(totals.values())
+    first = _figure(absolute, title, len(names), annotations=labels,
+                    xaxis={"range": [0, most * 1.25], "nticks": 5, "ticksuffix": unit,
+                           "exponentformat": "SI"})  # fmt: skip
+    second = _figure(shares, "share of each system's total", len(names),
+                     xaxis={"range": [0, 1], "tickformat": ".0%", "nticks": 6})  # fmt: skip
+    return first, second, [(part, *look) for part, look in looks.items()]
+
+
+def timeline_chart(frame: Mapping[str, Any]) -> Figure:
+    """Return when each stage of a frame ran, first to last."""
+    stages = frame["stages"]
+    units = list(dict.fromkeys(stage["unit"] for stage in stages))
+    colors = {unit: _PARTS[i % len(_PARTS)] for i, unit in enumerate(units)}
+    scale, unit = _time_unit(frame["time_s"])
+    rows = [
+        s["stage"] if s["stage"] == s["unit"] else f"{s['stage']} · {s['unit']}" for s in stages
+    ]
+    trace = {
+        "type": "bar", "orientation": "h", "y": rows,
+        "base": [s["start_s"] * scale for s in stages],
+        "x": [(s["finish_s"] - s["start_s"]) * scale for s in stages],
+        "marker": {"color": [colors[s["unit"]] for s in stages]},
+        "hovertext": [_stage_words(s) for s in stages],
+        "hoverinfo": "text",
+    }  # fmt: skip
+    return _figure([trace], "when each stage runs", len(rows), row_px=_STAGE_PX,
+                   xaxis={"range": [0, frame["time_s"] * scale], "nticks": 6,
+                          "ticksuffix": f" {unit}"})  # fmt: skip
+
+
+def cause_chart(system: Mapping[str, Any]) -> Figure:
+    """Return each unit's time by cause: busy, waiting for memory, blocked, starved."""
+    units = system["time_by_cause_s"]
+    totals = {unit: sum(causes.values()) or 1.0 for unit, causes in units.items()}
+    traces = [
+        {
+            "type": "bar", "orientation": "h", "name": cause, "y": list(units),
+            "x": [units[unit].get(cause, 0.0) / totals[unit] for unit in units],
+            "marker": {"color": color},
+            "hovertext": [
+                f"{unit}: {percent(units[unit].get(cause, 0.0) / totals[unit])} {cause}, {meaning}"
+                for unit in units
+            ],
+            "hoverinfo": "text",
+        }
+        for cause, (color, meaning) in CAUSES.items()
+    ]  # fmt: skip
+    return _figure(traces, "what each unit did", len(units), row_px=_STAGE_PX + 4,
+                   xaxis={"range": [0, 1], "tickformat": ".0%", "nticks": 6})  # fmt: skip
+
+
+def _stacked(
+    part: str, values: Sequence[float], names: Sequence[str], totals: Mapping[str, float],
+    look: tuple[str, str], unit: str, *, share: bool,
+) -> dict[str, Any]:  # fmt: skip
+    color, fill = look
+    return {
+        "type": "bar", "orientation": "h", "name": part, "y": list(names),
+        "x": [v / totals[n] if share else v for v, n in zip(values, names)],
+        "marker": {"color": color, "pattern": {"shape": fill, "fgcolor": "#ffffff", "size": 6}},
+        "hovertext": [
+            f"{n}: {part} {quantity(v, unit)}, {percent(v / totals[n])}"
+            for v, n in zip(values, names)
+        ],
+        "hoverinfo": "text",
+    }  # fmt: skip
+
+
+def _system_colors(names: Iterable[str], baseline: str) -> list[str]:
+    others = iter(_SYSTEMS * 9)
+    return [_BASELINE if name == baseline else next(others) for name in names]
+
+
+def _time_unit(span_s: float) -> tuple[float, str]:
+    for scale, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if span_s * scale >= 1:
+            return scale, unit
+    return 1e9, "ns"
+
+
+def _stage_words(stage: Mapping[str, Any]) -> str:
+    words = (
+        f"{stage['stage']} on {stage['unit']}: {quantity(stage['start_s'], 's')} to "
+        f"{quantity(stage['finish_s'], 's')}, {stage['tasks']:,} tasks, "
+        f"{quantity(stage['busy_s'], 's')} of service"
+    )
+    return words if stage["bytes"] is None else f"{words}, {quantity(stage['bytes'], 'B')}"
+
+
+def _figure(
+    traces: list[dict[str, Any]], title: str, rows: int, *, xaxis: dict[str, Any],
+    annotations: list[dict[str, Any]] | None = None, row_px: int = _ROW_PX,
+) -> Figure:  # fmt: skip
+    return {
+        "data": traces,
+        "layout": {
+            "title": {"text": title, "x": 0, "xref": "container", "xanchor": "left",
+                      "font": {"size": 14}},
+            "barmode": "stack",
+            "showlegend": False,
+            "height": 84 + max(rows, 2) * row_px,
+            "margin": {"l": 8, "r": 14, "t": 38, "b": 34},
+            "bargap": 0.3,
+            "xaxis": {"fixedrange": True, "zeroline": False, **xaxis},
+            "yaxis": {"autorange": "reversed", "automargin": True, "fixedrange": True,
+                      "ticksuffix": "  ", "showgrid": False, "type": "category", "dtick": 1},
+            "annotations": annotations or [],
+        },
+    }  # fmt: skip

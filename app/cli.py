@@ -1,0 +1,151 @@
+"""The command line. Everything slow is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import archsim
+from archsim.base.errors import ArchsimError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="What a co-design is worth before anyone builds it.",
+)
+scene_app = typer.Typer(no_args_is_help=True, help="Look into a scene.")
+app.add_typer(scene_app, name="scene")
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; errors go to stderr in one message, with their own exit status."""
+    try:
+        app(standalone_mode=False)
+    except ArchsimError as error:
+        _fail(error.render(), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written, finished traces are kept", _INTERRUPTED)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except typer.Abort:
+        _fail("interrupted; nothing was written, finished traces are kept", _INTERRUPTED)
+    except MemoryError:
+        _fail("out of memory\n  remedy: use a smaller scene, or set memory_limit", 4)
+    except Exception as error:
+        shown = getattr(error, "show", None)  # a wrong option: click's own words
+        if shown is None:
+            raise
+        shown()
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"archsim {archsim.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What a co-design is worth before anyone builds it."""
+
+
+@app.command()
+def run(
+    config: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a shipped configuration.")
+    ],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a value, e.g. "
+                     "workload.resolution=[640,360]. May be given several times."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the result: new, empty or an earlier result, which is "
+                     "replaced. Default: archsim-out/NAME."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="In place of the configuration's.")] = None,
+) -> None:  # fmt: skip
+    """Run a configuration: compare its systems in a table, files and an HTML report."""
+    from rich.console import Console
+
+    from archsim.api import run as run_config
+    from archsim.progress import ConsoleReporter
+    from archsim.table import comparison
+
+    where = out if out is not None else Path("archsim-out") / Path(config).stem
+    errors = Console(stderr=True)
+    result = run_config(
+        config,
+        set=assignments or [],
+        out=where,
+        seed=seed,
+        reporter=ConsoleReporter(errors),
+        command=["archsim", *sys.argv[1:]],
+    )
+    console = Console(highlight=False)
+    console.print()
+    console.print(comparison(result.data))
+    console.print()
+    for note in result.notes:
+        console.print(note, style="dim", soft_wrap=True)
+    console.print(f"report: {where / 'report.html'}", style="bold", soft_wrap=True)
+
+
+@app.command()
+def machines(
+    name: Annotated[
+        str | None, typer.Argument(help="A shipped machine or a machine file: its constants.")
+    ] = None,
+) -> None:
+    """List the machines, or the constants of one with their sources."""
+    from rich.console import Console
+
+    from archsim.machine_tables import constants_table, machines_table
+
+    console = Console(highlight=False)
+    console.print(machines_table() if name is None else constants_table(name))
+
+
+@scene_app.command()
+def info(
+    file: Annotated[str, typer.Argument(help="Scene file or folder, or builtin:NAME.")],
+    lod: Annotated[int | None, typer.Option(help="Level of detail, 0 is the finest.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Describe a scene: Gaussians, size, opacities, format."""
+    from archsim.scene_info import print_scene_info
+
+    print_scene_info(file, lod=lod, as_json=json)
+
+
+@app.command()
+def schema(
+    what: Annotated[
+        Literal["run", "machine"], typer.Argument(help="Of run configurations or machine files.")
+    ] = "run",
+) -> None:
+    """Print the JSON Schema of configurations, for editors that complete."""
+    from archsim.config import run_schema
+    from archsim.output import to_json
+
+    print(to_json(run_schema(what)), end="")

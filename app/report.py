@@ -1,0 +1,240 @@
+"""The report: one HTML file with charts, images and sources that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from archsim.charts import CAUSES, cause_chart, part_charts, ratio_chart, timeline_chart
+from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size
+
+__all__ = ["render_report"]
+
+Images = Mapping[str, npt.NDArray[np.uint8]]
+
+_AMPLIFIED = 8
+_IMAGE_QUALITY = 90
+_MOST_CAMERAS = 2
+
+_RATIOS = (
+    ("speedup", "speedup", "faster"),
+    ("energy_saving", "energy saving", "less energy"),
+    ("dram_saving", "DRAM saving", "less DRAM traffic"),
+)
+
+
+def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images: Images) -> str:
+    """Return the report of a result as HTML.
+
+    ``images`` holds ``<system>-<camera>`` and ``reference-<camera>``; frames are embedded as
+    lossy WebP, the exact ones are the PNG files beside the report.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_package_text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "size": size, "ratio": ratio}
+    systems = result["systems"]
+    traffic = part_charts(result, "dram_bytes_by_stream", "B", "bytes per frame")
+    energy = part_charts(result, "energy_by_component_j", "J", "energy per frame")
+    return environment.get_template("report.html.j2").render(
+        css=_package_text("report.css"),
+        plotly=(resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+        result=result,
+        manifest=manifest,
+        manifest_text=json.dumps(manifest, indent=2),
+        facts=_facts(result),
+        cards=_cards(result),
+        headline=_headline(result),
+        ratios=[_embed(ratio_chart(result, key, title)) for key, title, _ in _RATIOS],
+        systems=[
+            {
+                "name": name,
+                "title": _system_title(system),
+                "timeline": _embed(timeline_chart(system["frames"][0])),
+                "causes": _embed(cause_chart(system)),
+            }
+            for name, system in systems.items()
+        ],
+        cause_legend=CAUSES,
+        parts=[
+            ("Where the bytes go", "traffic", *map(_embed, traffic[:2]), traffic[2]),
+            ("Where the energy goes", "energy", *map(_embed, energy[:2]), energy[2]),
+        ],
+        frames=[_frames(result, images, camera) for camera in result["cameras"][:_MOST_CAMERAS]],
+        cameras_left=max(0, len(result["cameras"]) - _MOST_CAMERAS),
+        amplified=_AMPLIFIED,
+        counts=_counts(systems),
+        fidelity=_merged(systems, "fidelity"),
+        assumed=_merged(systems, "assumed"),
+        notes=_notes(systems),
+    )
+
+
+def _package_text(name: str) -> str:
+    return (resources.files("archsim.templates") / name).read_text(encoding="utf-8")
+
+
+def _embed(figure: dict[str, Any]) -> str:
+    """Return a figure as JSON that is safe inside a script element."""
+    text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _facts(result: Mapping[str, Any]) -> list[str]:
+    scene, cameras, workload = result["scene"], result["cameras"], result["workload"]
+    facts = [f"{scene['gaussians']:,} Gaussians"] if "gaussians" in scene else []
+    if "sh_degree" in scene:
+        facts.append(f"spherical harmonics of degree {scene['sh_degree']}")
+    if workload.get("resolution"):
+        facts.append(TIMES.join(str(side) for side in workload["resolution"]))
+    facts.append(f"{len(cameras)} cameras" if len(cameras) > 1 else f"camera {cameras[0]}")
+    return [*facts, f"seed {result['seed']}"]
+
+
+def _system_title(system: Mapping[str, Any]) -> str:
+    mode = f" at {system['mode']}" if system["mode"] else ""
+    return f"{system['method'].get('kind', '')} on {system['machine']}{mode}"
+
+
+def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return, per system other than the baseline, its three ratios in words."""
+    cards = []
+    for name, system in result["systems"].items():
+        if name == result["baseline"]:
+            continue
+        numbers = [
+            (ratio(system[key]), words, range_text(system["interval"][key], TIMES))
+            for key, _, words in _RATIOS
+            if system[key] is not None
+        ]
+        quality = "identical image" if system["exact"] else f"PSNR {system['psnr_db']:.1f} dB"
+        cards.append(
+            {"name": name, "title": _system_title(system), "numbers": numbers, "quality": quality}
+        )
+    return cards
+
+
+def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return rows of (quantity, [(value, range) per system])."""
+    systems = result["systems"]
+
+    def row(key: str, unit: str, words: Any) -> list[tuple[str, str]]:
+        return [
+            (DASH, "")
+            if s[key] is None
+            else (words(s[key]), range_text(s["interval"].get(key, [0, 0]), unit))
+            for s in systems.values()
+        ]
+
+    rows: list[tuple[str, list[tuple[str, str]]]] = [
+        ("machine", [(s["machine"], s["mode"] or "") for s in systems.values()]),
+        ("time per frame", row("time_s", "s", lambda v: quantity(v, "s"))),
+        ("frames per second", row("fps", "", digits)),
+        ("speedup", row("speedup", TIMES, ratio)),
+        ("energy per frame", row("energy_j", "J", lambda v: quantity(v, "J"))),
+        ("energy saving", row("energy_saving", TIMES, ratio)),
+        ("power", row("power_w", "W", lambda v: quantity(v, "W"))),
+        ("DRAM traffic", row("dram_bytes", "B", lambda v: quantity(v, "B"))),
+        ("DRAM saving", row("dram_saving", TIMES, ratio)),
+        ("area", row("area_mm2", " mm²", digits)),
+    ]
+    image = [
+        ("exact", "") if s["exact"] else (f"{s['psnr_db']:.2f} dB", f"SSIM {s['ssim']:.4f}")
+        for s in systems.values()
+    ]
+    return [*rows, ("image", image)]
+
+
+def _frames(result: Mapping[str, Any], images: Images, camera: str) -> dict[str, Any]:
+    """Return a camera's images: the reference once, then each inexact frame and its difference."""
+    reference = images.get(f"reference-{camera}")
+    exact = [name for name, s in result["systems"].items() if s["exact"]]
+    shown: list[dict[str, str]] = []
+    if reference is not None:
+        who = ", ".join(exact)
+        caption = f"exact: {who}" if exact else "what every method is compared with"
+        shown.append({"title": "reference", "caption": caption, "src": _picture(reference)})
+    for name, system in result["systems"].items():
+        image = images.get(f"{name}-{camera}")
+        if system["exact"] or image is None:
+            continue
+        words = f"PSNR {system['psnr_db']:.2f} dB, SSIM {system['ssim']:.4f}"
+        shown.append({"title": name, "caption": words, "src": _picture(image)})
+        if reference is not None:
+            shown.append(_difference(f"{name}: difference", "all errors", image, reference))
+        for cause, error in system["quality_errors"].items():
+            alone = images.get(f"{name}-{camera}-{cause}")
+            if alone is not None and reference is not None:
+                text = f"{error['what'] or cause}{_psnr_words(error)}"
+                shown.append(_difference(f"{name}: {cause} alone", text, alone, reference))
+    return {"camera": camera, "images": shown}
+
+
+def _psnr_words(error: Mapping[str, Any]) -> str:
+    return "" if error["psnr_db"] is None else f"; PSNR {error['psnr_db']:.2f} dB"
+
+
+def _difference(
+    title: str, caption: str, image: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]
+) -> dict[str, str]:
+    apart = np.abs(image.astype(np.int16) - reference.astype(np.int16)) * _AMPLIFIED
+    pixels = np.minimum(apart, 255).astype(np.uint8)
+    return {"title": title, "caption": caption, "src": _picture(pixels)}
+
+
+def _picture(image: npt.NDArray[np.uint8]) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, format="WEBP", quality=_IMAGE_QUALITY)
+    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _counts(systems: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    names = dict.fromkeys(name for s in systems.values() for name in s["counts"])
+    return [
+        (name.replace("_", " "), [_count(name, s["counts"].get(name)) for s in systems.values()])
+        for name in names
+    ]
+
+
+def _count(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if name.endswith("fraction"):
+        return percent(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _merged(systems: Mapping[str, Any], key: str) -> list[tuple[str, str, str]]:
+    """Return (place, text, systems) rows, one for all systems that share them."""
+    users: dict[tuple[str, str], list[str]] = {}
+    for name, system in systems.items():
+        for place, text in system[key].items():
+            users.setdefault((place, text), []).append(name)
+    everyone = len(systems)
+    return [
+        (place, text, "all" if len(names) == everyone > 1 else ", ".join(names))
+        for (place, text), names in users.items()
+    ]
+
+
+def _notes(systems: Mapping[str, Any]) -> list[tuple[str, str]]:
+    users: dict[str, list[str]] = {}
+    for name, system in systems.items():
+        for note in system["notes"]:
+            users.setdefault(note, []).append(name)
+    return [(", ".join(names), note) for note, names in users.items()]

@@ -1,0 +1,261 @@
+"""A run: scene, cameras, one trace per method and camera, one program per system, simulated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.base.hashing import hash_data
+from archsim.config import ResolvedRun, SystemPlan
+from archsim.progress import Reporter
+from archsim.sim.area import area_mm2
+from archsim.sim.provenance import assumed_constants
+from archsim.sim.result import FrameResult, SystemResult
+from archsim.sim.simulate import fidelity, simulate
+from archsim.traces.cache import TraceCache, trace_key
+from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.cameras import Bounds, bounds_of
+from archsim.traces.gs3d.images import to_uint8
+from archsim.traces.gs3d.reference import Reference, render_reference
+from archsim.traces.gs3d.scene import Scene
+from archsim.traces.gs3d.workload import load_cameras, load_scene, scene_key
+from archsim.traces.trace import Trace
+
+__all__ = ["Outcome", "run_systems"]
+
+_REFERENCE = "reference"
+
+
+@dataclass
+class Outcome:
+    """What a run gave.
+
+    Attributes
+    ----------
+    results
+        One per system, in the configuration's order.
+    scene
+        Facts of the scene for reports: name, gaussians, sh_degree, source.
+    inputs
+        Content hashes of the scene and of each camera.
+    images : name of a file without ``.png`` -> (H, W, 3) uint8
+        ``<system>-<camera>``, ``<system>-<camera>-<cause>`` and ``reference-<camera>``.
+    traces_recorded, traces_reused
+        How many traces were recorded now, and how many came from the cache.
+    """
+
+    results: list[SystemResult]
+    scene: dict[str, Any]
+    inputs: dict[str, Any]
+    images: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    traces_recorded: int = 0
+    traces_reused: int = 0
+
+
+def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> Outcome:
+    """Run every system of a configuration on every camera.
+
+    The scene is decoded, and a camera's reference rendered, only when a trace is missing.
+    """
+    recorder = _Recorder(run, cache, reporter)
+    cameras = recorder.cameras()
+    frames: dict[str, list[FrameResult]] = {plan.name: [] for plan in run.systems}
+    metas: dict[str, list[dict[str, Any]]] = {plan.name: [] for plan in run.systems}
+    images: dict[str, npt.NDArray[np.uint8]] = {}
+    for camera in cameras:
+        for plan in run.systems:
+            trace = recorder.trace(plan, camera)
+            with reporter.step(f"simulating {plan.name}, {camera.name}") as progress:
+                program = plan.method.program(trace, plan.machine, plan.mode, plan.config)
+                frame = simulate(program, plan.machine, plan.mode, camera.name, progress=progress)
+            frames[plan.name].append(frame)
+            metas[plan.name].append(trace.meta)
+            images |= _images(f"{plan.name}-{camera.name}", trace)
+        images[f"{_REFERENCE}-{camera.name}"] = recorder.reference_image(camera)
+        recorder.forget_camera()
+    results = [_system(plan, frames[plan.name], metas[plan.name]) for plan in run.systems]
+    return Outcome(
+        results,
+        recorder.facts,
+        {"scene": recorder.scene_key, "cameras": {c.name: _camera_data(c) for c in cameras}},
+        images,
+        recorder.recorded,
+        recorder.reused,
+    )
+
+
+class _Recorder:
+    """Gives traces: from memory, from the cache, or by recording them."""
+
+    def __init__(self, run: ResolvedRun, cache: TraceCache, reporter: Reporter):
+        self._run, self._cache, self._reporter = run, cache, reporter
+        self._workload, self._seed = run.config.workload, run.config.seed
+        self._scene: Scene | None = None
+        self._reference: Reference | None = None
+        self._here: dict[str, Trace] = {}  # traces of the present camera
+        self.recorded = self.reused = 0
+        with reporter.step("reading the scene's identity"):
+            self.scene_key = scene_key(self._workload, self._seed)
+        facts = self._facts()
+        self.facts = facts.meta
+        self._bounds = Bounds(facts.columns["low"], facts.columns["high"])
+
+    def cameras(self) -> list[Camera]:
+        """Return the cameras, without the scene."""
+        return load_cameras(self._workload, self._bounds)
+
+    def trace(self, plan: SystemPlan, camera: Camera) -> Trace:
+        """Return the trace of a system's method for a camera."""
+        parameters = plan.method.trace_parameters(plan.config)
+        key = self._key(plan.method.kind, camera, parameters)
+        if key in self._here:
+            return self._here[key]
+        trace = self._cache.load(key)
+        if trace is None:
+            trace = self._record(plan, camera)
+            self._cache.store(key, trace)
+            self.recorded += 1
+        else:
+            self.reused += 1
+        self._here[key] = trace
+        return trace
+
+    def reference_image(self, camera: Camera) -> npt.NDArray[np.uint8]:
+        """Return the reference image of a camera."""
+        key = self._key(_REFERENCE, camera, {})
+        trace = self._cache.load(key)
+        if trace is None:
+            image = to_uint8(self._rendered(camera).image)
+            trace = Trace(f"gs3d/{_REFERENCE}", {}, {"image": image})
+            self._cache.store(key, trace)
+        return trace.columns["image"]
+
+    def forget_camera(self) -> None:
+        """Free what belongs to the present camera."""
+        self._reference = None
+        self._here.clear()
+
+    def _key(self, what: str, camera: Camera, parameters: dict[str, Any]) -> str:
+        return trace_key(
+            {
+                "what": what,
+                "scene": self.scene_key,
+                "camera": _camera_data(camera),
+                "parameters": parameters,
+            }
+        )
+
+    def _facts(self) -> Trace:
+        """Return what runs need of a scene besides its traces: bounds, name, size."""
+        key = trace_key({"what": "facts", "scene": self.scene_key})
+        facts = self._cache.load(key)
+        if facts is None:
+            scene = self._decoded()
+            bounds = bounds_of(scene)
+            meta = {
+                "name": scene.name,
+                "gaussians": len(scene),
+                "sh_degree": scene.sh_degree,
+                "source": scene.source,
+            }
+            facts = Trace("gs3d/facts", meta, {"low": bounds.low, "high": bounds.high})
+            self._cache.store(key, facts)
+        return facts
+
+    def _decoded(self) -> Scene:
+        if self._scene is None:
+            with self._reporter.step("reading the scene") as progress:
+                self._scene = load_scene(
+                    self._workload,
+                    seed=self._seed,
+                    memory_limit_bytes=self._run.config.memory_limit,
+                    progress=progress,
+                )
+        return self._scene
+
+    def _rendered(self, camera: Camera) -> Reference:
+        if self._reference is None:
+            scene = self._decoded()
+            with self._reporter.step(f"rendering the reference, {camera.name}") as progress:
+                self._reference = render_reference(
+                    scene, camera, progress=lambda share: progress(round(share * 1000), 1000)
+                )
+        return self._reference
+
+    def _record(self, plan: SystemPlan, camera: Camera) -> Trace:
+        scene, reference = self._decoded(), self._rendered(camera)
+        with self._reporter.step(f"recording {plan.method.kind}, {camera.name}"):
+            return plan.method.record(scene, camera, reference, plan.config)
+
+
+def _camera_data(camera: Camera) -> dict[str, Any]:
+    return {
+        "size": [camera.width, camera.height],
+        "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
+        "pose": hash_data(np.asarray(camera.world_to_camera, np.float64).tolist()),
+    }
+
+
+def _images(name: str, trace: Trace) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return a trace's images: the frame, and renders with one error each where it has them."""
+    found = {name: trace.columns["image"]}
+    for column, values in trace.columns.items():
+        if column.startswith("image."):
+            found[f"{name}-{column.removeprefix('image.')}"] = values
+    return found
+
+
+def _system(
+    plan: SystemPlan, frames: list[FrameResult], metas: list[dict[str, Any]]
+) -> SystemResult:
+    machine = plan.machine
+    return SystemResult(
+        name=plan.name,
+        machine=machine.name,
+        mode=plan.mode,
+        method=plan.config.model_dump(mode="json"),
+        frames=frames,
+        area_mm2=area_mm2(machine),
+        quality=_mean_quality([meta["quality"] for meta in metas]),
+        workload_counts=_mean_counts([meta["counts"] for meta in metas]),
+        fidelity={"method": plan.method.fidelity(), **fidelity(machine)},
+        assumed={**assumed_constants(machine, plan.mode), **plan.method.assumed()},
+        notes=list(
+            dict.fromkeys([*machine.notes, *(n for m in metas for n in m.get("notes", []))])
+        ),
+    )
+
+
+def _mean_quality(frames: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean over frames; PSNR over the frames that are not exact."""
+    psnr = [f["psnr_db"] for f in frames if f["psnr_db"] is not None]
+    causes = dict.fromkeys(cause for f in frames for cause in f["errors"])
+    return {
+        "exact": all(f["exact"] for f in frames),
+        "psnr_db": sum(psnr) / len(psnr) if psnr else None,
+        "ssim": sum(f["ssim"] for f in frames) / len(frames),
+        "errors": {
+            cause: _mean_error([f["errors"].get(cause) for f in frames]) for cause in causes
+        },
+    }
+
+
+def _mean_error(frames: list[Any]) -> dict[str, Any]:
+    known = [f if isinstance(f, dict) else {"psnr_db": f} for f in frames if f is not None]
+    psnr = [f["psnr_db"] for f in known if f["psnr_db"] is not None]
+    what = next((f["what"] for f in known if "what" in f), None)
+    return {"psnr_db": sum(psnr) / len(psnr) if psnr else None, "what": what}
+
+
+def _mean_counts(frames: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(frames) == 1:
+        return dict(frames[0])
+    return {
+        name: sum(f[name] for f in frames) / len(frames)
+        if isinstance(value, (int, float))
+        else value
+        for name, value in frames[0].items()
+    }

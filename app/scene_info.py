@@ -1,0 +1,63 @@
+"""``archsim scene info``: what a scene holds that decides how hard it is to render."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from archsim.output import to_json
+from archsim.progress import ConsoleReporter
+from archsim.traces.gs3d.statistics import scene_statistics
+from archsim.traces.gs3d.workload import Gs3dWorkload, load_scene
+from archsim.words import digits, quantity
+
+__all__ = ["print_scene_info"]
+
+
+def print_scene_info(file: str, *, lod: int | None, as_json: bool) -> None:
+    """Print the statistics of a scene file or built-in, as a table or as JSON."""
+    reporter = ConsoleReporter(Console(stderr=True))
+    workload = Gs3dWorkload(scene=file, lod=lod)
+    with reporter.step("reading the scene") as progress:
+        scene = load_scene(workload, seed=0, progress=progress)
+        statistics = scene_statistics(scene).to_dict()
+    facts = {"name": scene.name, "source": scene.source, **statistics}
+    if as_json:
+        print(to_json(facts), end="")
+        return
+    Console(highlight=False).print(_table(facts))
+
+
+def _table(facts: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if name != "source":
+            table.add_row(name.replace("_", " "), _words(name, value))
+    for name, value in facts["source"].items():
+        table.add_row(Text(f"source: {name}", "dim"), Text(str(value), "dim"))
+    return table
+
+
+def _words(name: str, value: Any) -> str:
+    if name.endswith("_bytes"):
+        return quantity(value, "B")
+    if isinstance(value, dict):
+        return "   ".join(f"{key} {_number(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_number(item) for item in value)
+    return _number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _number(value: float) -> str:
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"-{digits(-value)}"
+        if value < 0
+        else digits(value)
+    )
