@@ -23,11 +23,14 @@ __all__ = ["SCRATCH_BYTES_PER_GAUSSIAN", "gaussians_on"]
 SCRATCH_BYTES_PER_GAUSSIAN = 400
 
 # Medians and spreads (of the logarithm), fitted by eye to the trained scenes' percentiles.
-_SIZE = 0.85  # standard deviation in the surface over the Gaussians' spacing
-_SIZE_SPREAD = 0.45
+_SIZE = 0.95  # standard deviation in the surface over the Gaussians' spacing
+_SIZE_SPREAD = 0.4
+_LONGEST = 2.2  # long axis over size: beyond it the short axis alone shrinks
+_THICKEST = 0.15  # thickness over spacing
 _ELONGATION, _ELONGATION_SPREAD = 3.0, 0.85  # long over short axis in the surface
-_FLATNESS, _FLATNESS_SPREAD = 4.5, 0.85  # short axis in the surface over thickness
+_FLATNESS, _FLATNESS_SPREAD = 6.0, 0.8  # short axis in the surface over thickness
 _OPACITY_LOGIT, _OPACITY_SPREAD = 0.6, 1.8
+_EDGE_PULL = 0.45  # denser by up to 1 / (1 - this) towards the edges of flat surfaces
 _STRAY_SHARE = 0.01  # faint Gaussians off the surfaces, as training leaves them
 _FEWEST = 6  # Gaussians of the smallest surface
 _COLOUR_NOISE = 0.02
@@ -105,8 +108,11 @@ def _sample(surface: Surface, count: int, area: float, rng: np.random.Generator)
     jitter = 0.35 / sqrt(max(1, count))
     a = np.clip(a + rng.uniform(-jitter, jitter, count), 0, 1 - 1e-9)
     b = np.clip(b + rng.uniform(-jitter, jitter, count), 0, 1 - 1e-9)
+    spacing = np.full(count, sqrt(area / count))
     if surface.flat:  # edges are where trained scenes spend Gaussians
-        a, b = (t - 0.45 * np.sin(2 * pi * t) / (2 * pi) for t in (a, b))
+        for t in (a, b):
+            spacing *= np.sqrt(1 - _EDGE_PULL * np.cos(2 * pi * t))
+            t -= _EDGE_PULL * np.sin(2 * pi * t) / (2 * pi)
     u, v = _warp(_cell_areas(surface), a, b)
     position = surface.point(u, v)
     du, dv = _tangents(surface, u, v)
@@ -114,15 +120,15 @@ def _sample(surface: Surface, count: int, area: float, rng: np.random.Generator)
     normal = np.cross(du, dv)
     normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
     along = du / np.maximum(length_u, 1e-12)[:, None]
-    spacing = sqrt(area / count)
     edge_u = np.minimum(u, 1 - u) * length_u
     edge_v = np.minimum(v, 1 - v) * length_v
     if surface.flat:
-        limit = np.stack([edge_u, edge_v], axis=1) * 0.55 + 0.12 * spacing
+        limit = np.stack([edge_u, edge_v], axis=1) * 0.55 + 0.2 * spacing[:, None]
     else:
-        limit = np.stack([0.05 * length_u, 0.09 * length_v], axis=1) + 1e-3
+        limit = _bend_limits(surface, u, v)
+        limit[:, 1] = np.clip(0.55 * edge_v + 0.12 * spacing, 0.3 * spacing, limit[:, 1])
     return _Samples(
-        position, along, normal, np.full(count, spacing), limit, limit[:, 0] < limit[:, 1],
+        position, along, normal, spacing, limit, limit[:, 0] < limit[:, 1],
         surface.texture(position, u, v), np.full(count, surface.gloss),
         np.full(count, surface.glow),
     )  # fmt: skip
@@ -145,6 +151,35 @@ def _warp(areas: F64, a: F64, b: F64) -> tuple[F64, F64]:
     return np.clip(u, 0, 1), v
 
 
+def _bend_limits(surface: Surface, u: F64, v: F64) -> F64:
+    """Return (n, 2): half the way along u and along v on which the surface stays flat.
+
+    Measured on the surface's grid: how far until a point lies off the tangent plane by a fifth
+    of its distance.
+    """
+    cells = surface.cells
+    middles = (np.arange(cells) + 0.5) / cells
+    grid_v, grid_u = (g.ravel() for g in np.meshgrid(middles, middles, indexing="ij"))
+    p = surface.point(grid_u, grid_v).reshape(cells, cells, 3)
+    du, dv = _tangents(surface, grid_u, grid_v)
+    normal = np.cross(du, dv)
+    normal = (normal / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]).reshape(p.shape)
+    limits = np.full((2, cells, cells), np.inf)
+    for axis, limit in ((1, limits[0]), (0, limits[1])):
+        for step in (1, 2, 3, 4, 6, 8, 12, 16, 24):
+            for way in (step, -step) if step < cells / 2 else ():
+                index = np.arange(cells) + way
+                index = index % cells if axis == 1 else np.clip(index, 0, cells - 1)
+                other = np.take(p, index, axis=axis) - p
+                distance = np.linalg.norm(other, axis=2)
+                off = np.abs(np.einsum("ijk,ijk->ij", other, normal)) > 0.2 * distance
+                np.minimum(limit, np.where(off, 0.5 * distance, np.inf), out=limit)
+    limits[~np.isfinite(limits)] = 0.25 * float(np.ptp(p, axis=(0, 1)).max())
+    column = np.minimum((u * cells).astype(np.int64), cells - 1)
+    row = np.minimum((v * cells).astype(np.int64), cells - 1)
+    return np.stack([limits[0, row, column], limits[1, row, column]], axis=1)
+
+
 def _tangents(surface: Surface, u: F64, v: F64) -> tuple[F64, F64]:
     step = 1e-4
     u0, u1 = np.maximum(u - step, 0), np.minimum(u + step, 1)
@@ -160,17 +195,18 @@ def _shapes(s: _Samples, rng: np.random.Generator) -> tuple[F32, F32, F32]:
     size = s.spacing * _SIZE * np.exp(_SIZE_SPREAD * rng.normal(size=n))
     elongation = np.maximum(1, _ELONGATION * np.exp(_ELONGATION_SPREAD * rng.normal(size=n)))
     flatness = np.maximum(1, _FLATNESS * np.exp(_FLATNESS_SPREAD * rng.normal(size=n)))
-    long, short = size * np.sqrt(elongation), size / np.sqrt(elongation)
+    long = size * np.minimum(np.sqrt(elongation), _LONGEST)
+    short = long / elongation
     # beside an edge the long axis runs with it, elsewhere along u or v at random
     near = s.limit.min(axis=1) < 1.5 * size
     along_u = np.where(near, ~s.edge, rng.random(n) < 0.5)
     in_u = np.minimum(np.where(along_u, long, short), s.limit[:, 0])
     in_v = np.minimum(np.where(along_u, short, long), s.limit[:, 1])
-    thickness = np.minimum(in_u, in_v) / flatness
+    thickness = np.minimum(np.minimum(in_u, in_v) / flatness, _THICKEST * s.spacing)
     spin = np.where(near, 0.03, 0.35) * rng.normal(size=n)
     across = np.cross(s.normal, s.along)
     x = s.along * np.cos(spin)[:, None] + across * np.sin(spin)[:, None]
-    z = s.normal + 0.06 * rng.normal(size=(n, 3))
+    z = s.normal + 0.03 * rng.normal(size=(n, 3))
     z /= np.linalg.norm(z, axis=1)[:, None]
     y = np.cross(z, x)
     y /= np.maximum(np.linalg.norm(y, axis=1), 1e-12)[:, None]
@@ -210,7 +246,7 @@ def _light(
         distance = np.abs((p - np.array(at)) @ np.array(facing, np.float64))
         across = 1 - np.abs(n @ np.array(facing, np.float64))
         open_sky *= 1 - 0.42 * across * np.exp(-distance / 0.28)
-    light = (0.42 - 0.16 * n[:, 1]) * open_sky  # up is -y
+    light = (0.50 - 0.16 * n[:, 1]) * open_sky  # up is -y
     lobes: list[tuple[F64, F64]] = []
     for lamp in stage.lights:
         towards, shine = _towards(stage, lamp, p, n, rng)

@@ -16,10 +16,12 @@ from archsim.traces.gs3d.builtin.stage import (
     Light,
     Stage,
     Surface,
+    Texture,
     box,
     lathe,
     patch,
     rounded,
+    wall,
 )
 from archsim.traces.gs3d.builtin.textures import blend, plain, planks, stripes, waves, wood
 from archsim.traces.gs3d.cameras import Keyframe
@@ -34,6 +36,7 @@ KEYFRAMES = (
 )
 
 _X, _Z, _HEIGHT = 3.0, 2.3, 2.7  # half width, half depth, height in metres
+_HIGH, _LOW, _FRONT, _BACK = -2.15, -0.9, -1.2, 0.6  # the window in the left wall
 _WALL = (0.80, 0.77, 0.70)
 _SIDE_WALL = (0.55, 0.63, 0.62)
 _OAK, _OAK_DARK = (0.74, 0.55, 0.36), (0.50, 0.34, 0.20)
@@ -72,22 +75,34 @@ def stage(seed: int) -> Stage:
 
 def _shell() -> list[Surface]:
     floor = planks(0.16, 1.3, _OAK_DARK, _OAK)
-    wall, side = plain(_WALL, 0.03, 2.0), plain(_SIDE_WALL, 0.03, 2.0)
+    wall_paint, side = plain(_WALL, 0.03, 2.0), plain(_SIDE_WALL, 0.03, 2.0)
     skirting = plain((0.9, 0.89, 0.86), 0.02)
-    high, low, front, back = -2.15, -0.9, -1.2, 0.6  # the window in the left wall
     parts = [
-        patch((-_X, 0, -_Z), (2 * _X, 0, 0), (0, 0, 2 * _Z), floor, detail=1.3, gloss=0.25),
-        patch((-_X, -_HEIGHT, _Z), (0, _HEIGHT, 0), (2 * _X, 0, 0), wall, detail=0.35),
-        patch((_X, -_HEIGHT, -_Z), (0, 0, 2 * _Z), (0, _HEIGHT, 0), side, detail=0.35),
+        patch((-_X, 0, -_Z), (2 * _X, 0, 0), (0, 0, 2 * _Z), floor, detail=2.2, gloss=0.25),
         *box((0, -0.05, _Z - 0.01), (2 * _X, 0.1, 0.02), skirting, detail=0.8),
         *box((_X - 0.01, -0.05, 0), (0.02, 0.1, 2 * _Z), skirting, detail=0.8),
         *box((-_X + 0.01, -0.05, 0), (0.02, 0.1, 2 * _Z), skirting, detail=0.8),
     ]
-    for y0, y1, z0, z1 in ((-_HEIGHT, high, -_Z, _Z), (low, 0, -_Z, _Z),
-                           (high, low, -_Z, front), (high, low, back, _Z)):  # fmt: skip
-        parts.append(patch((-_X, y0, z0), (0, y1 - y0, 0), (0, 0, z1 - z0), side, detail=0.35))
-    parts.append(patch((-1.5, -0.012, -0.75), (3.0, 0, 0), (0, 0, 1.75), _rug, detail=1.6))
+    # walls have holes where something hangs or stands flat against them
+    parts += wall((-_X, -_HEIGHT, _Z), (0, _HEIGHT, 0), (2 * _X, 0, 0), wall_paint,
+                  [_hole(-2.15, -1.29, -1.18, 0.18, -_X, 2 * _X),
+                   _hole(-2.11, -1.29, 1.24, 1.86, -_X, 2 * _X)], detail=0.7)  # fmt: skip
+    parts += wall((-_X, -_HEIGHT, -_Z), (0, _HEIGHT, 0), (0, 0, 2 * _Z), side,
+                  [_hole(_HIGH, _LOW, _FRONT, _BACK, -_Z, 2 * _Z)], detail=0.7)  # fmt: skip
+    right = [_hole(-2.03, -1.17, -1.58, -0.92, -_Z, 2 * _Z), _hole(-2.1, 0, -0.1, 1.3, -_Z, 2 * _Z)]
+    parts += wall((_X, -_HEIGHT, -_Z), (0, 0, 2 * _Z), (0, _HEIGHT, 0), side,
+                  [(h[2], h[3], h[0], h[1]) for h in right], detail=0.7)  # fmt: skip
+    parts.append(patch((-1.5, -0.012, -0.75), (3.0, 0, 0), (0, 0, 1.75), _rug, detail=3.0))
     return parts
+
+
+def _hole(
+    top: float, bottom: float, low: float, high: float, start: float, length: float
+) -> tuple[float, float, float, float]:
+    """Return a hole for a wall whose u runs down and v from ``start``; the bounds in metres."""
+    return (
+        1 + top / _HEIGHT, 1 + bottom / _HEIGHT, (low - start) / length, (high - start) / length
+    )  # fmt: skip
 
 
 def _rug(p: F64, u: F64, v: F64) -> F64:
@@ -114,7 +129,7 @@ def _view(_p: F64, u: F64, v: F64) -> F64:
 
 def _window() -> list[Surface]:
     white = plain((0.93, 0.92, 0.90), 0.02)
-    high, low, front, back = -2.15, -0.9, -1.2, 0.6
+    high, low, front, back = _HIGH, _LOW, _FRONT, _BACK
     height, width = low - high, back - front
     middle_y, middle_z = (high + low) / 2, (front + back) / 2
     parts = [
@@ -187,7 +202,8 @@ def _shelf(rng: np.random.Generator) -> list[Surface]:
     parts.append(patch((2.97, -top, z0), (0, 0, z1 - z0), (0, top, 0), timber, detail=0.6))
     for level in range(6):
         y = -0.06 - level * (top - 0.08) / 5
-        parts += box((x, y, (z0 + z1) / 2), (0.32, 0.03, z1 - z0), timber, detail=1.2, bottom=True)
+        parts += box((x, y, (z0 + z1) / 2), (0.32, 0.03, z1 - z0), timber,
+                     detail=1.2, faces="nsweud")  # fmt: skip
         if level < 5:
             parts += book_row((x - 0.02, y - 0.015, z0 + 0.04), z1 - z0 - 0.08, 0.30, rng)
     return parts
@@ -230,11 +246,12 @@ def _lamp() -> list[Surface]:
 
 def _sideboard(rng: np.random.Generator) -> list[Surface]:
     timber = wood(_WALNUT_DARK, _WALNUT, (0, 0, 1))
-    parts = box((-2.72, -0.42, -0.25), (0.45, 0.55, 1.7), timber, detail=1.1, gloss=0.3)
+    parts = box((-2.72, -0.42, -0.25), (0.45, 0.55, 1.7), timber, faces="nsu", detail=1.2,
+                gloss=0.3)  # fmt: skip
     front = plain((0.86, 0.83, 0.77), 0.03)
     for i in range(3):
         z = -0.80 + 0.55 * i
-        parts += box((-2.49, -0.42, z), (0.02, 0.46, 0.50), front, detail=1.0)
+        parts += box((-2.505, -0.42, z), (0.02, 0.51, 0.53), front, detail=1.2)
         parts.append(rounded((-2.465, -0.45, z), (0.03, 0.03, 0.03), plain((0.7, 0.55, 0.25)),
                              roundness=1.0, gloss=0.8, detail=3))  # fmt: skip
     for z in (-1.0, 0.5):
@@ -269,13 +286,28 @@ def _shapes(p: F64, u: F64, v: F64) -> F64:
     return print_
 
 
+def _framed(
+    middle: tuple[float, float], size: tuple[float, float], timber: Texture, canvas: Texture
+) -> list[Surface]:
+    """Return a picture on the back wall: a canvas between four bars."""
+    (x, y), (width, height), z, bar = middle, size, _Z - 0.02, 0.06
+    parts = [patch((x - width / 2, y - height / 2, z), (0, height, 0), (width, 0, 0), canvas,
+                   detail=5.0)]  # fmt: skip
+    for side in (-1, 1):
+        parts += box((x + side * (width + bar) / 2, y, z), (bar, height + 2 * bar, 0.04), timber,
+                     detail=1.5)  # fmt: skip
+        parts += box((x, y + side * (height + bar) / 2, z), (width, bar, 0.04), timber, detail=1.5)
+    return parts
+
+
 def _pictures() -> list[Surface]:
-    frame = wood(_WALNUT_DARK, _WALNUT, (1, 0, 0))
-    parts = box((-0.5, -1.72, _Z - 0.015), (1.36, 0.86, 0.03), frame, detail=1.5)
-    parts.append(patch((-1.12, -2.09, _Z - 0.035), (0, 0.74, 0), (1.24, 0, 0), _sunset, detail=2.2))
+    parts = _framed((-0.5, -1.72), (1.24, 0.74), wood(_WALNUT_DARK, _WALNUT, (1, 0, 0)), _sunset)
     black = plain((0.15, 0.14, 0.13))
-    parts += box((_X - 0.015, -1.6, -1.25), (0.03, 0.86, 0.66), black, detail=1.5)
-    parts.append(patch((_X - 0.035, -1.97, -1.52), (0, 0, 0.54), (0, 0.74, 0), _shapes, detail=2.2))
-    parts += box((1.55, -1.7, _Z - 0.015), (0.62, 0.82, 0.03), black, detail=1.5)
-    parts.append(patch((1.30, -2.05, _Z - 0.035), (0, 0.70, 0), (0.50, 0, 0), _shapes, detail=2.2))
+    parts += _framed((1.55, -1.7), (0.5, 0.7), black, _shapes)
+    # on the right wall
+    for z in (-1.55, -0.95):
+        parts += box((_X - 0.02, -1.6, z), (0.04, 0.86, 0.06), black, detail=1.5)
+    for y in (-2.0, -1.2):
+        parts += box((_X - 0.02, y, -1.25), (0.04, 0.06, 0.54), black, detail=1.5)
+    parts.append(patch((_X - 0.02, -1.97, -1.52), (0, 0, 0.54), (0, 0.74, 0), _shapes, detail=5.0))
     return parts

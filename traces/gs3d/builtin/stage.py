@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from math import pi
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["F64", "Light", "Stage", "Surface", "Texture", "box", "lathe", "patch", "rounded"]
+__all__ = ["F64", "Light", "Stage", "Surface", "Texture", "box", "lathe", "patch", "rounded", "wall"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -86,30 +88,54 @@ def patch(
     return Surface(lambda a, b: o + a[:, None] * du + b[:, None] * dv, texture, **more)
 
 
+def wall(
+    origin: Sequence[float],
+    u: Sequence[float],
+    v: Sequence[float],
+    texture: Texture,
+    holes: Sequence[tuple[float, float, float, float]],
+    **more: Any,
+) -> list[Surface]:
+    """Return a parallelogram without its holes (u0, u1, v0, v1 in [0, 1]), cut into patches."""
+    o, du, dv = (np.array(a, np.float64) for a in (origin, u, v))
+    rows = sorted({0.0, 1.0, *(r for h in holes for r in h[:2])})
+    parts = []
+    for u0, u1 in pairwise(rows):
+        open_here = sorted((h[2], h[3]) for h in holes if h[0] <= u0 and h[1] >= u1)
+        starts = [0.0, *(end for _, end in open_here)]
+        ends = [*(start for start, _ in open_here), 1.0]
+        parts += [
+            patch(o + u0 * du + v0 * dv, (u1 - u0) * du, (v1 - v0) * dv, texture, **more)
+            for v0, v1 in zip(starts, ends)
+            if v1 > v0
+        ]
+    return parts
+
+
 def box(
     centre: Sequence[float],
     size: Sequence[float],
     texture: Texture,
     *,
     turn_deg: float = 0.0,
-    bottom: bool = False,
+    faces: str = "nsweu",
     **more: Any,
 ) -> list[Surface]:
-    """Return the faces of an upright box, turned about y; the bottom one only if asked for."""
+    """Return faces of an upright box turned about y: n -z, s +z, w -x, e +x, u up, d down."""
     c, (x, y, z) = np.array(centre, np.float64), np.array(size, np.float64) / 2
     angle = np.radians(turn_deg)
-    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    corners = [  # origin and two edges of each face, u x v outwards, y down
-        ((-x, -y, -z), (0, 2 * y, 0), (2 * x, 0, 0)),
-        ((-x, -y, z), (2 * x, 0, 0), (0, 2 * y, 0)),
-        ((-x, -y, -z), (0, 0, 2 * z), (0, 2 * y, 0)),
-        ((x, -y, -z), (0, 2 * y, 0), (0, 0, 2 * z)),
-        ((-x, -y, -z), (2 * x, 0, 0), (0, 0, 2 * z)),
-        ((-x, y, -z), (0, 0, 2 * z), (2 * x, 0, 0)),
-    ]
-    faces = corners if bottom else corners[:5]
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    corners = {  # origin and two edges of each face, u x v outwards, y down
+        "n": ((-x, -y, -z), (0, 2 * y, 0), (2 * x, 0, 0)),
+        "s": ((-x, -y, z), (2 * x, 0, 0), (0, 2 * y, 0)),
+        "w": ((-x, -y, -z), (0, 0, 2 * z), (0, 2 * y, 0)),
+        "e": ((x, -y, -z), (0, 2 * y, 0), (0, 0, 2 * z)),
+        "u": ((-x, -y, -z), (2 * x, 0, 0), (0, 0, 2 * z)),
+        "d": ((-x, y, -z), (0, 0, 2 * z), (2 * x, 0, 0)),
+    }
     return [patch(c + turn @ o, turn @ np.array(u), turn @ np.array(v), texture, **more)
-            for o, u, v in faces]  # fmt: skip
+            for o, u, v in (corners[f] for f in faces)]  # fmt: skip
 
 
 def lathe(
@@ -135,6 +161,23 @@ def lathe(
     return Surface(point, texture, **{"flat": False, "cells": 48, **more})
 
 
+@cache
+def _superellipse(roundness: float) -> tuple[Callable[[F64], F64], Callable[[F64], F64]]:
+    """Return both coordinates of |x|^(2/r) + |y|^(2/r) = 1 by the share of its length, from (1, 0).
+
+    Equal steps of an angle would leave the flat sides of a box-like curve empty.
+    """
+    rising = (pi / 4) * np.linspace(0, 1, 200) ** (1 / roundness)
+    angle = np.concatenate([rising, pi / 2 - rising[-2::-1]])
+    x, y = np.cos(angle) ** roundness, np.sin(angle) ** roundness
+    x[-1] = 0.0  # not the cosine's rounding error
+    xs = np.concatenate([x, -x[-2::-1], -x[1:], x[-2::-1]])
+    ys = np.concatenate([y, y[-2::-1], -y[1:], -y[-2::-1]])
+    share = np.concatenate([[0], np.cumsum(np.hypot(np.diff(xs), np.diff(ys)))])
+    share /= share[-1]
+    return lambda s: np.interp(s, share, xs), lambda s: np.interp(s, share, ys)
+
+
 def rounded(
     centre: Sequence[float],
     size: Sequence[float],
@@ -148,14 +191,13 @@ def rounded(
     c, half = np.array(centre, np.float64), np.array(size, np.float64) / 2
     turn = np.radians(turn_deg)
 
-    def power(a: F64) -> F64:
-        return np.sign(a) * np.abs(a) ** roundness
+    across, along = _superellipse(roundness)
 
     def point(u: F64, v: F64) -> F64:
-        around, down = 2 * pi * u, pi * v
-        x = power(np.sin(down)) * power(np.cos(around)) * half[0]
-        y = -power(np.cos(down)) * half[1]
-        z = -power(np.sin(down)) * power(np.sin(around)) * half[2]
+        # v runs down the right half of the curve (0, 1) .. (1, 0) .. (0, -1)
+        ring, height = across((0.25 - v / 2) % 1), along((0.25 - v / 2) % 1)
+        x, y = ring * across(u) * half[0], -height * half[1]
+        z = -ring * along(u) * half[2]
         return c + np.stack(
             [x * np.cos(turn) + z * np.sin(turn), y, z * np.cos(turn) - x * np.sin(turn)], axis=1
         )

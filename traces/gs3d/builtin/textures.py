@@ -66,7 +66,7 @@ def planks(width: float, length: float, dark: Sequence[float], light: Sequence[f
             np.abs(p[:, 0] / length + 0.37 * row - np.round(p[:, 0] / length + 0.37 * row))
             * length,
         )
-        shade = (0.78 + 0.35 * tone) * (1 - 0.55 * np.exp(-((joint / 0.008) ** 2)))
+        shade = (0.78 + 0.35 * tone) * (1 - 0.35 * np.exp(-((joint / 0.012) ** 2)))
         return grain(p + tone[:, None], u, v) * shade[:, None]
 
     return texture
