@@ -33,7 +33,9 @@ CHUNK_GAUSSIANS = 1024
 Array = npt.NDArray[Any]
 
 _LARGEST_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
-_PAIRS_PER_CALL = 100_000  # about 0.1 s on one core between two returns to Python
+# about 0.1 s on one core between two returns to Python
+_PAIRS_PER_CALL = 100_000
+_CANDIDATES_PER_CALL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -112,16 +114,14 @@ def render_gscore(
     candidates = (rect[:, 2] - rect[:, 0]) * (rect[:, 3] - rect[:, 1])
     candidates_before = np.concatenate([[0], np.cumsum(candidates)])
     bitmap = np.zeros(int(candidates_before[-1]), np.uint16)
-    oriented = candidate_bitmaps(
-        projected.mean2d, projected.cov2d, projected.radius, projected.tile_rect,
-        TILE, parameters.subtile, parameters.obb_min_aspect, parameters.obb_sigmas, bitmap,
-    )  # fmt: skip
-
-    gaussian = np.repeat(np.arange(len(rect)), candidates)
-    inside = np.arange(len(bitmap)) - candidates_before[gaussian]
-    columns = (rect[:, 2] - rect[:, 0])[gaussian]
-    tile = (rect[gaussian, 1] + inside // columns) * tiles_x + rect[gaussian, 0] + inside % columns
-    lengths = np.bincount(tile[bitmap > 0], minlength=tiles)
+    lengths = np.zeros(tiles, np.int64)
+    oriented = 0
+    for first, last in _batches(candidates_before, _CANDIDATES_PER_CALL):
+        oriented += candidate_bitmaps(
+            first, last, projected.mean2d, projected.cov2d, projected.radius, projected.tile_rect,
+            TILE, parameters.subtile, parameters.obb_min_aspect, parameters.obb_sigmas, tiles_x,
+            int(candidates_before[first]), bitmap, lengths,
+        )  # fmt: skip
     tile_start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     pairs = int(tile_start[-1])
     pairs_before = np.zeros(len(rect) + 1, np.int64)
@@ -141,9 +141,7 @@ def render_gscore(
     features = np.concatenate(
         [projected.mean2d, projected.conic, projected.opacity[:, None], projected.rgb], axis=1
     )
-    cuts = np.searchsorted(tile_start, np.arange(0, pairs, _PAIRS_PER_CALL))
-    edges = np.unique(np.concatenate([[0], cuts, [tiles]])).tolist()
-    for first, last in pairwise(edges):
+    for first, last in _batches(tile_start, _PAIRS_PER_CALL):
         render_tiles(
             first, last, tiles_x, TILE, parameters.subtile, parameters.chunk, PIVOTS, _LARGEST_KEY,
             tile_start, key, pair_bitmap, features, INRIA_RULE, transmittance, image, done,
@@ -157,6 +155,13 @@ def render_gscore(
         pairs_before, candidates_before, tile_counted, bucket_counted[bucket_counted[:, 0] > 0],
         oriented,
     )  # fmt: skip
+
+
+def _batches(items_before: npt.NDArray[np.int64], items: int) -> list[tuple[int, int]]:
+    """Return ranges of rows of about so many items each."""
+    cuts = np.searchsorted(items_before, np.arange(items, int(items_before[-1]), items))
+    edges = np.unique(np.concatenate([[0], cuts, [len(items_before) - 1]])).tolist()
+    return list(pairwise(edges))
 
 
 def record_gscore(

@@ -62,14 +62,16 @@ def box_touches(
 
 @njit()
 def candidate_bitmaps(
-    mean2d: Array, cov2d: Array, radius: Array, tile_rect: Array,
-    tile: int, subtile: int, min_aspect: float, sigmas: float,
-    bitmap: Array,
+    first: int, last: int, mean2d: Array, cov2d: Array, radius: Array, tile_rect: Array,
+    tile: int, subtile: int, min_aspect: float, sigmas: float, grid_width: int, at: int,
+    bitmap: Array, lengths: Array,
 ) -> int:  # fmt: skip
     """Fill the subtile bitmap of every candidate (Gaussian, tile); zero where they do not meet.
 
     Parameters
     ----------
+    first, last
+        Gaussians to test.
     mean2d, cov2d, radius, tile_rect
         As in ``Projected``; candidates are the tiles of ``tile_rect``, row by row.
     tile, subtile
@@ -78,8 +80,14 @@ def candidate_bitmaps(
         Ratio of the principal axes above which the oriented box is tested.
     sigmas
         Extent of the oriented box along each axis.
+    grid_width
+        Tiles in a row of the image.
+    at
+        Candidates of all Gaussians before ``first``.
     bitmap : (candidates,) uint16
         Filled in order of Gaussian, tile row, tile column.
+    lengths : (tiles,) int64
+        Raised by one for each Gaussian that meets the tile.
 
     Returns
     -------
@@ -88,9 +96,8 @@ def candidate_bitmaps(
     """
     side = tile // subtile
     half = 0.5 * subtile
-    at = 0
     oriented = 0
-    for g in range(mean2d.shape[0]):
+    for g in range(first, last):
         x0, y0, x1, y1 = tile_rect[g, 0], tile_rect[g, 1], tile_rect[g, 2], tile_rect[g, 3]
         mean_x, mean_y = np.float64(mean2d[g, 0]), np.float64(mean2d[g, 1])
         major, minor, cosine, sine = oriented_box(
@@ -116,6 +123,8 @@ def candidate_bitmaps(
                         bits |= 1 << s
                 bitmap[at] = bits
                 at += 1
+                if bits:
+                    lengths[tile_y * grid_width + tile_x] += 1
     return oriented
 
 

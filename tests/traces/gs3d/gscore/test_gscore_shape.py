@@ -80,10 +80,13 @@ def bitmaps(mean, covariance, radius, rect, *, subtile=8, min_aspect=2.0):
     rect = np.array([rect], np.int32)
     count = int((rect[0, 2] - rect[0, 0]) * (rect[0, 3] - rect[0, 1]))
     out = np.zeros(count, np.uint16)
+    lengths = np.zeros(25, np.int64)
     oriented = candidate_bitmaps(
-        np.array([mean], np.float32), np.array([covariance], np.float32),
-        np.array([[radius, radius]], np.int32), rect, 16, subtile, min_aspect, 3.0, out,
+        0, 1, np.array([mean], np.float32), np.array([covariance], np.float32),
+        np.array([[radius, radius]], np.int32), rect, 16, subtile, min_aspect, 3.0, 5, 0, out,
+        lengths,
     )  # fmt: skip
+    assert lengths.sum() == (out > 0).sum()
     return oriented, out
 
 
