@@ -129,12 +129,13 @@ def _idle(start: I64, finish: I64, servers: int, together: bool,
 
     ``together``: the tasks overlap on one server, which is free when none of them runs.
     """
-    if servers == 1 or start.size == 0:
+    if start.size == 0:
+        return start, makespan_ps * servers
+    if servers == 1:
         until = np.maximum.accumulate(finish) if together else finish
-        free_since = np.concatenate([[0], until[:-1]]).astype(np.int64)[: start.size]
-        return free_since, makespan_ps * servers - int(until[-1]) if start.size else (
-            makespan_ps * servers
-        )
+        free_since = np.zeros(start.size, np.int64)
+        free_since[1:] = until[:-1]
+        return free_since, makespan_ps - int(until[-1])
     free = [0] * servers
     since = np.empty(start.size, np.int64)
     for i, end in enumerate(finish.tolist()):

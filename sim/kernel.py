@@ -35,6 +35,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import simpy
+from simpy.events import EventPriority
 
 from archsim.base.errors import ConfigError
 from archsim.sim.deadlock import State, deadlock
@@ -48,7 +49,7 @@ I64 = npt.NDArray[np.int64]
 #: called with (tasks finished, tasks of the program), at most about five times a second
 Progress = Callable[[int, int], None]
 
-_AFTER_ALL_OTHERS = 2  # SimPy's own priorities are URGENT = 0 and NORMAL = 1
+_AFTER_ALL_OTHERS = EventPriority(2)  # SimPy's own priorities are URGENT = 0 and NORMAL = 1
 _PROGRESS_EVERY_DISPATCHES = 256
 _PROGRESS_EVERY_S = 0.2
 
@@ -147,13 +148,13 @@ def execute(program: Program, dram: Dram | None = None, *,
         unit = unit_of[task]
         stirred.add(unit)
         if not in_order[unit]:
-            heappush(line_of[task], env.now * n + task)
+            heappush(line_of[task], int(env.now) * n + task)
 
     def retire(event: Any) -> None:
         nonlocal dispatch_is_due, finished
         task = event.value
         finished += 1
-        finish[task] = env.now
+        finish[task] = int(env.now)
         unit = unit_of[task]
         free[unit] += 1
         stirred.add(unit)
@@ -180,7 +181,7 @@ def execute(program: Program, dram: Dram | None = None, *,
 
     def begin(task: int, unit: int) -> None:
         free[unit] -= 1
-        now = env.now
+        now = int(env.now)
         start[task] = now
         if task in claims:
             for room, amount in claims[task]:

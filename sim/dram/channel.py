@@ -162,12 +162,11 @@ def _piece(p: I64, s: I64, c: I64, banks: I64, groups: I64, queue: I64,
                 banks[bank, B_ACT] = s[S_EPOCH] * available
                 c[C_ACTIVATES] += crossed
     begin = min(max(first_ready, bus), end)
-    spacing = (end - begin) // (count - 1) if count > 1 else np.int64(0)
-    _enqueue(s, queue, begin, count, spacing)
+    _enqueue(s, queue, begin, count, (end - begin) // max(count - 1, 1))
     c[C_WRITES if write else C_READS] += count
     c[C_ACTIVE] += max(end + p[P_CCD] - max(s[S_ACTIVE_UNTIL], entry), 0)
     s[S_ACTIVE_UNTIL] = max(s[S_ACTIVE_UNTIL], end + p[P_CCD])
-    return end
+    return int(end)
 
 
 @njit()

@@ -29,10 +29,27 @@ clock each), per-bank refresh, power-down exits, several ranks.
 
 Measured error
 --------------
-@@TABLE@@
+Total clocks with refresh, 20,000 bursts on one channel, against command-level simulators with the
+same timing (copies in chunks of the simulator's write batch), in percent:
+
+====================================== ======== ======== ======== ======== ======== ========
+device, simulator, mapping             stream r stream w random r random w gather 4 copy
+====================================== ======== ======== ======== ======== ======== ========
+LPDDR5-6400 row-bank-column                -2.2     -3.1     -5.0     -1.9    -12.9    +13.4
+LPDDR5-6400 row-bank-column-group          -0.2     -1.8     -5.1     -1.7     -5.5     -0.8
+LPDDR4-3200 row-bank-column                -0.4     -0.4     -1.7     -1.8     -1.6     +6.1
+LPDDR4-3200 row-column-bank                -0.4     -0.2     -2.0     -1.9     -3.3    +15.7
+LPDDR3-1600 row-bank-column                -0.2     -0.4     -1.5     -0.9     -1.2     +2.9
+====================================== ======== ======== ======== ======== ======== ========
+
+LPDDR5 is held against Ramulator 2.1, LPDDR4 and LPDDR3 against DRAMsim3; the two simulators differ
+from each other by up to 2.3 % on reads and 18 % on alternating copies with the same DDR4 timing.
+Gathers on LPDDR5 come out too fast because the model never closes a row that is still wanted.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +71,11 @@ WRITE_BATCH_BURSTS = 20
 
 def fidelity() -> str:
     """Return what results say of this model: its kind and its measured error."""
-    return "@@FID@@"
+    return (
+        "row-level, per piece of a row; total time against Ramulator 2.1 and DRAMsim3 errs by at "
+        "most: streams 3.1 %, single random bursts 5.1 %, "
+        "gathers of four bursts 12.9 %, alternating copies 15.7 %"
+    )
 
 
 class RowDram:
@@ -88,20 +109,19 @@ class RowDram:
             self.device, self.data_rate_mt_s, self.channels, int(interleave_bytes), mapping, refresh
         )
         self._beats = int(self.device.organisation.beats_per_clock.value)
-        self._moved_bursts = np.zeros(1, np.int64)
-        self._state = self._fresh_state()
-
-    def _fresh_state(self) -> tuple[I64, ...]:
-        n = self.channels
-        banks = np.full((n, self.device.banks, ch.B_COUNT), -1, np.int64)
+        banks = np.full((self.channels, self.device.banks, ch.B_COUNT), -1, np.int64)
         banks[:, :, ch.B_ACT :] = -(1 << 40)  # long ago
-        return (
+        groups = int(self.device.organisation.bank_groups.value)
+        self._counters = np.zeros((self.channels, ch.C_COUNT), np.int64)
+        self._moved_bursts = np.zeros(1, np.int64)
+        self._serve = partial(
+            ch.serve,
             self._parameters,
-            np.zeros((n, ch.S_COUNT), np.int64),
-            np.zeros((n, ch.C_COUNT), np.int64),
+            np.zeros((self.channels, ch.S_COUNT), np.int64),
+            self._counters,
             banks,
-            np.zeros((n, int(self.device.organisation.bank_groups.value)), np.int64),
-            np.zeros((n, WINDOW_BURSTS + 1, 3), np.int64),
+            np.zeros((self.channels, groups), np.int64),
+            np.zeros((self.channels, WINDOW_BURSTS + 1, 3), np.int64),
             self._moved_bursts,
         )
 
@@ -114,8 +134,8 @@ class RowDram:
         """
         rate, scale = self.data_rate_mt_s, self._beats * 10**6
         now = -(-now_ps * rate // scale)
-        finish = ch.serve(*self._state, now, address, size, write)
-        return -(-int(finish) * scale // rate) if finish > now else now_ps
+        finish = int(self._serve(now, address, size, write))
+        return -(-finish * scale // rate) if finish > now else now_ps
 
     @property
     def burst_bytes(self) -> int:
@@ -141,7 +161,7 @@ class RowDram:
         moved data, and ``active_ps/N``, when it had a piece in service and so an open row; a
         channel with nothing to do counts as precharged.
         """
-        by_channel = self._state[2]
+        by_channel = self._counters
         total = by_channel.sum(axis=0)
         elapsed = elapsed_ps * self.data_rate_mt_s // (self._beats * 10**6)
         counts = {

@@ -2,8 +2,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from archsim.sim.program import Edge, MemoryRuns, Program, ProgramBuilder
 from hypothesis import strategies as st
+
+from archsim.sim.program import Edge, MemoryRuns, Program, ProgramBuilder
 
 BURST = 8
 

@@ -1,12 +1,15 @@
 """The kernel against hand-computed schedules, closed forms and an independent interpreter."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from archsim.base.errors import ConfigError, DeadlockError
 from archsim.sim.kernel import execute
 from archsim.sim.program import Edge, MemoryRuns, ProgramBuilder
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def interpret(program, dram):
@@ -108,7 +111,7 @@ def test_a_pipeline_with_bounded_fifos_follows_the_max_plus_recurrence(durations
     stages = [
         builder.compute(builder.unit(f"u{s}"), f"s{s}", times) for s, times in enumerate(durations)
     ]
-    for producer, consumer in zip(stages, stages[1:]):
+    for producer, consumer in pairwise(stages):
         builder.edge(producer, consumer)
         builder.credit(producer, consumer, depth)
     schedule = execute(builder.build())
@@ -147,7 +150,7 @@ def test_zero_length_tasks_pass_through_several_units_in_one_instant():
     builder = ProgramBuilder()
     # the chain runs against the order of units and of ids
     chain = [builder.compute(builder.unit(f"u{i}"), "zero", 0) for i in range(4)][::-1]
-    for before, after in zip(chain, chain[1:]):
+    for before, after in pairwise(chain):
         builder.edge(before, after)
     schedule = execute(builder.build())
     assert schedule.finish_ps.tolist() == [0, 0, 0, 0]
@@ -169,11 +172,11 @@ def test_a_room_holds_up_its_claimers_and_is_given_back_at_the_named_finish():
 def test_in_any_order_a_full_room_holds_up_only_those_that_claim_it():
     builder = ProgramBuilder()
     unit = builder.unit("any", servers=3, in_order=False)
-    big, wants_more, small, free = builder.compute(unit, "x", [10, 1, 1, 1])
+    big, wants_more, small, _free = builder.compute(unit, "x", [10, 1, 1, 1])
     room = builder.room("buffer", 4, "bytes")
     builder.claim(np.array([big, wants_more, small]), room, [3, 2, 1], [big, wants_more, small])
     schedule = execute(builder.build())
-    # small would fit beside big, but does not overtake wants_more; free claims nothing
+    # small would fit beside big, but does not overtake wants_more; the last claims nothing
     assert schedule.start_ps.tolist() == [0, 10, 10, 0]
 
 
@@ -261,7 +264,7 @@ def test_a_claim_given_back_before_it_is_taken_is_refused():
     builder = ProgramBuilder()
     early, late = builder.compute(builder.unit("u"), "x", [1, 1])
     builder.claim(np.array([late]), builder.room("r", 1, "items"), 1, early)
-    with pytest.raises(ValueError, match="until task 0 .* finishes, which it did first"):
+    with pytest.raises(ValueError, match=r"until task 0 .* finishes, which it did first"):
         execute(builder.build())
 
 
