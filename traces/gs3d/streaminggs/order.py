@@ -108,7 +108,7 @@ def _inverse(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 @njit()
 def _levels(node_start: Array, edge_start: Array, edge: Array, level: Array, rounds: Array) -> int:
-    """Set each node's round (longest path from a source); return the groups done without a cycle."""
+    """Set each node's round (longest path from a source); return the groups before a cycle."""
     groups = rounds.size
     for g in range(groups):
         base, links = node_start[g], edge_start[g]

@@ -57,7 +57,7 @@ def trace_rays(
     """Walk every ray of every group through the grid (three-dimensional DDA, float64).
 
     Rays go through the centres of every ``stride``-th pixel in x and y, the first one
-    ``stride // 2`` pixels from the group's corner.
+    ``stride // 2`` pixels from the group's corner, or through its last pixel if it has fewer.
     """
     groups_x, groups_y = group_grid(camera, group)
     groups = groups_x * groups_y
@@ -137,8 +137,9 @@ def _trace_group(
     delta = np.empty(3, np.float64)
     direction = np.empty(3, np.float64)
     rays = steps = hits = nodes = edges = 0
-    for y in range(y0 + stride // 2, y1, stride):
-        for x in range(x0 + stride // 2, x1, stride):
+    # a group that the image's border cuts short keeps at least one ray
+    for y in range(min(y0 + stride // 2, y1 - 1), y1, stride):
+        for x in range(min(x0 + stride // 2, x1 - 1), x1, stride):
             rays += 1
             right, down = (x + 0.5 - view[2]) / view[0], (y + 0.5 - view[3]) / view[1]
             for axis in range(3):

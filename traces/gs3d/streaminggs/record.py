@@ -198,10 +198,8 @@ def _rectangles(groups: Groups, count: int) -> npt.NDArray[np.int64]:
 
 def _pixels(groups: Groups, rectangle: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     width = np.minimum(rectangle[:, 2], groups.width) - rectangle[:, 0]
-    pixels: npt.NDArray[np.int64] = width * (
-        np.minimum(rectangle[:, 3], groups.height) - rectangle[:, 1]
-    )
-    return pixels
+    height = np.minimum(rectangle[:, 3], groups.height) - rectangle[:, 1]
+    return (width * height).astype(np.int64)
 
 
 def _counts(

@@ -1,0 +1,126 @@
+"""Rays through the grid against boxes cut one by one; voxel order against plain Python."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archsim.base.errors import CheckError
+from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.streaminggs.grid import build_grid
+from archsim.traces.gs3d.streaminggs.order import order_voxels, voxel_distances
+from archsim.traces.gs3d.streaminggs.rays import RayTables, trace_rays
+
+
+def random_case(seed, inside=False):
+    """A random grid and a random camera, outside or among the Gaussians."""
+    random = np.random.default_rng(seed)
+    means = random.normal(size=(60, 3)).astype(np.float32)
+    grid = build_grid(means, f"extent/{random.integers(1, 7)}")
+    rotation, _ = np.linalg.qr(random.normal(size=(3, 3)))
+    if np.linalg.det(rotation) < 0:
+        rotation[0] *= -1
+    centre = random.normal(size=3) * 0.5 if inside else -rotation[2] * random.uniform(3, 8)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation, -rotation @ centre
+    return grid, Camera(48, 40, 50.0, 47.0, 24.3, 20.0, pose)
+
+
+def cut_boxes(grid, camera, x, y):
+    """Occupied voxels that a pixel's ray cuts by more than a hair, nearest first."""
+    direction = camera.world_to_camera[:3, :3].T @ [
+        (x + 0.5 - camera.cx) / camera.fx, (y + 0.5 - camera.cy) / camera.fy, 1.0
+    ]  # fmt: skip
+    low = grid.origin + grid.index() * grid.size - camera.position
+    ends = np.stack([low / direction, (low + grid.size) / direction])
+    near, far = ends.min(axis=0).max(axis=1), ends.max(axis=0).min(axis=1)
+    near = np.maximum(near, 0.0)
+    cut = np.flatnonzero(far - near > 1e-9)
+    return list(cut[np.argsort(near[cut])])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_a_ray_meets_the_boxes_it_cuts_in_order(seed, inside):
+    grid, camera = random_case(seed, inside)
+    tables = trace_rays(grid, camera, group=(16, 16), stride=16)  # one ray per group
+    rays = [(x, y) for y in (8, 24, 39) for x in (8, 24, 40)]  # the last row is cut to 8 pixels
+    assert list(tables.rays) == [1] * len(rays)
+    for g, (x, y) in enumerate(rays):
+        met = list(tables.node[tables.node_start[g] : tables.node_start[g + 1]])
+        assert met == cut_boxes(grid, camera, x, y)
+        assert tables.hits[g] == len(met) <= tables.steps[g]
+        edges = tables.edge[tables.edge_start[g] : tables.edge_start[g + 1]]
+        assert [list(e) for e in edges] == [[i, i + 1] for i in range(len(met) - 1)]
+
+
+def test_a_group_joins_the_rays_of_its_pixels():
+    grid, camera = random_case(3)
+    single = trace_rays(grid, camera, group=(16, 16), stride=1)
+    group = 4
+    nodes, edges = set(), set()
+    for y in range(16, 32):
+        for x in range(16, 32):
+            met = [int(v) for v in cut_boxes(grid, camera, x, y)]
+            nodes |= set(met)
+            edges |= set(pairwise(met))
+    own = single.node[single.node_start[group] : single.node_start[group + 1]]
+    found = single.edge[single.edge_start[group] : single.edge_start[group + 1]]
+    assert len(own) == len(nodes)
+    assert set(own.tolist()) == nodes
+    assert len(found) == len(edges)
+    assert {(int(own[a]), int(own[b])) for a, b in found} == edges
+
+
+def kahn(nodes, edges, key):
+    """Rounds of in-degree 0 in plain Python."""
+    waiting = {n: sum(b == n for _, b in edges) for n in nodes}
+    queue, rounds = [], 0
+    while waiting:
+        ready = sorted((n for n in waiting if waiting[n] == 0), key=key)
+        assert ready, "a cycle"
+        rounds += 1
+        queue += ready
+        for n in ready:
+            del waiting[n]
+        for a, b in edges:
+            if a in ready:
+                waiting[b] -= 1
+    return queue, rounds
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_voxel_orders_are_legal_and_equal_plain_python(seed, inside):
+    grid, camera = random_case(seed, inside)
+    tables = trace_rays(grid, camera, group=(32, 16), stride=2)
+    distances = voxel_distances(grid, camera)
+    offset = grid.index() - np.floor((camera.position - grid.origin) / grid.size).astype(int)
+    queues = {rule: order_voxels(tables, distances, rule) for rule in ("dag", "l1", "l2")}
+    for g in range(len(tables.rays)):
+        own = slice(tables.node_start[g], tables.node_start[g + 1])
+        nodes = tables.node[own].tolist()
+        edges = tables.edge[tables.edge_start[g] : tables.edge_start[g + 1]]
+        edges = [(nodes[a], nodes[b]) for a, b in edges]
+        expected, rounds = kahn(nodes, edges, lambda n: (int((offset[n] ** 2).sum()), n))
+        assert queues["dag"].voxel[own].tolist() == expected
+        assert queues["dag"].rounds[g] == rounds
+        for rule in ("dag", "l1"):  # distance by steps is legal too, without any table
+            place = {v: i for i, v in enumerate(queues[rule].voxel[own].tolist())}
+            assert all(place[a] < place[b] for a, b in edges)
+        l2 = queues["l2"].voxel[own]
+        assert l2.tolist() == sorted(nodes, key=lambda n: (int((offset[n] ** 2).sum()), n))
+
+
+def test_a_circle_is_an_error():
+    grid, camera = random_case(5)
+    distances = voxel_distances(grid, camera)
+    ones = np.ones(2, np.int64)
+    tables = RayTables(
+        ones, ones, ones, np.array([0, 1, 3]), np.array([0, 0, 1], np.int32), np.array([0, 0, 2]),
+        np.array([[0, 1], [1, 0]], np.int32),
+    )  # fmt: skip
+    with pytest.raises(CheckError, match="group 1 wait for each other in a circle"):
+        order_voxels(tables, distances, "dag")
