@@ -1,0 +1,341 @@
+"""StreamingGS's program: times by hand, bytes that equal the trace's, scaling laws, errors."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from archsim.arch.load import load_machine
+from archsim.base.errors import ConfigError
+from archsim.sim.gs3d.streaminggs import METHOD, StreamingGsConfig
+from archsim.sim.gs3d.streaminggs_constants import fine_macs
+from archsim.sim.gs3d.streaminggs_sort import sort_passes
+from archsim.sim.gs3d.streaminggs_tokens import Layout, cut_tokens
+from archsim.sim.kernel import execute
+from archsim.sim.simulate import simulate
+from archsim.traces.trace import Trace
+
+MACHINE = load_machine("streaminggs")
+NS = 1000  # a cycle at 1 GHz, in picoseconds
+LATENCY = {name: int(unit.latency_cycles.value) for name, unit in MACHINE.units.items()}
+
+
+class FixedDram:
+    """Serves every stream in the same time and remembers what it was asked for."""
+
+    burst_bytes = 1
+
+    def __init__(self, service_ps=50_000):
+        self.service_ps, self.served_bytes, self.streams = service_ps, 0, []
+
+    def serve(self, now_ps, address, size, write):
+        self.served_bytes += int(size.sum())
+        self.streams.append((now_ps, address.copy(), size.copy(), write))
+        return now_ps + self.service_ps
+
+    def counts(self, elapsed_ps):
+        return {}
+
+
+def make_trace(groups, counts, *, order="dag", resolution=(64, 32), group=(32, 32), keep=None):
+    """A trace with visits ``groups``: per group a list of (voxel, coarse, fine, subtile work)."""
+    visits = [visit for g in groups for visit in g]
+    voxel, coarse, fine, work = (np.array(c, np.int64) for c in zip(*visits))
+    voxel_count = np.array(counts, np.int64)
+    nodes = np.array([len(g) for g in groups], np.int64)
+    rank = [np.arange(c) if keep is None else keep(c) for c in coarse]
+    columns = {
+        "voxel.count": voxel_count,
+        "voxel.start": np.cumsum(voxel_count) - voxel_count,
+        "group.ray_steps": np.full(nodes.size, 1600, np.int64),
+        "group.hits": 4 * nodes,
+        "group.nodes": nodes,
+        "group.edges": np.maximum(nodes - 1, 0),
+        "group.pixels": np.full(nodes.size, group[0] * group[1], np.int64),
+        "group.start": np.concatenate([[0], np.cumsum(nodes)]),
+        "visit.voxel": voxel.astype(np.int32),
+        "visit.loaded": voxel_count[voxel],
+        "visit.coarse_pass": coarse,
+        "visit.fine_pass": fine,
+        "visit.subtile_work": work,
+        "visit.subtiles": np.minimum(work, 16),
+        "visit.alpha_tests": 64 * work,
+        "visit.blends": 10 * work,
+        "visit.survivor_start": np.concatenate([[0], np.cumsum(coarse)]),
+        "survivor.rank": np.concatenate(rank).astype(np.int32),
+    }
+    meta = {
+        "parameters": {"group": list(group), "order": order},
+        "resolution": list(resolution),
+        "sh_degree": 3,
+        "parameters_per_gaussian": 59,
+        "grid": {"cells": [4, 4, 4]},
+        "counts": {"gaussians": int(voxel_count.sum())},
+    }
+    return Trace("gs3d/streaminggs", meta, columns)
+
+
+def random_trace(seed, groups=12, voxels=40):
+    random = np.random.default_rng(seed)
+    counts = random.integers(1, 400, voxels)
+    visits = []
+    for _ in range(groups):
+        chosen = random.choice(voxels, random.integers(0, 9), replace=False)
+        coarse = random.binomial(counts[chosen], 0.4)
+        fine = random.binomial(coarse, 0.8)
+        visits.append(list(zip(chosen, coarse, fine, 2 * fine)))
+    return make_trace(visits, counts, resolution=(128, 96))
+
+
+def program_of(trace, machine=MACHINE, **config):
+    return METHOD.program(trace, machine, None, StreamingGsConfig(**config))
+
+
+def with_unit(name, **values):
+    unit = MACHINE.units[name]
+    for field, value in values.items():
+        constant = getattr(unit, field).model_copy(update={"value": value})
+        unit = unit.model_copy(update={field: constant})
+    return MACHINE.model_copy(update={"units": {**MACHINE.units, name: unit}})
+
+
+def with_buffer(name, capacity):
+    constant = MACHINE.buffers[name].capacity_bytes.model_copy(update={"value": capacity})
+    buffer = MACHINE.buffers[name].model_copy(update={"capacity_bytes": constant})
+    return MACHINE.model_copy(update={"buffers": {**MACHINE.buffers, name: buffer}})
+
+
+def times(program, schedule, stage):
+    tasks = np.flatnonzero(program.stage == program.stages.index(stage))
+    return schedule.start_ps[tasks], schedule.finish_ps[tasks]
+
+
+def test_one_voxel_of_one_group_by_hand():
+    trace = make_trace([[(0, 80, 32, 50)]], [320], resolution=(32, 32))
+    program = program_of(trace)
+    schedule = execute(program, FixedDram(50 * NS))
+    sampled = 1600 // 16 + LATENCY["sampler"]
+    ordered = sampled + 1 + LATENCY["voxel_sorter"]
+    filtered = ordered + 50 + 50 + 320 * 10 // 16 + LATENCY["cfu"]  # directory, coarse half
+    shaded = filtered + 50 + 80 * 10 // 4 + LATENCY["ffu"]
+    # 32 entries: two blocks in one cycle on four units, once sorted and once merged
+    ranked = shaded + 2 * (1 + LATENCY["bsu"])
+    drawn = ranked + 50 + LATENCY["vru"]
+    assert schedule.makespan_ps == (drawn + 50) * NS
+    for stage, finish in (
+        ("sample rays", sampled), ("order voxels", ordered), ("coarse filter", filtered),
+        ("fine filter", shaded), ("sort voxel", ranked), ("render", drawn),
+    ):  # fmt: skip
+        assert times(program, schedule, stage)[1].tolist() == [finish * NS]
+
+
+def test_addresses_lie_in_two_halves_and_neighbours_are_one_run():
+    keep = {3: np.array([0, 1, 4]), 2: np.array([2, 3])}
+    trace = make_trace(
+        [[(1, 3, 1, 1), (0, 2, 1, 1)]], [5, 6], resolution=(32, 20), keep=lambda c: keep[int(c)]
+    )
+    dram = FixedDram()
+    execute(program_of(trace), dram)
+    layout = Layout.of(trace)
+    assert (layout.coarse_bytes, layout.fine_bytes) == (16, 55 * 4)
+    assert layout.coarse == 4096  # a directory of two voxels takes a page
+    assert layout.fine == 8192
+    assert layout.frame == 12288
+    reads = [(a.tolist(), s.tolist()) for _, a, s, write in dram.streams if not write]
+    assert reads[0] == ([8, 0], [8, 8])
+    assert reads[1] == ([4096 + 5 * 16], [6 * 16])
+    assert reads[2] == ([4096], [5 * 16])
+    assert reads[3] == ([8192 + 5 * 220, 8192 + 9 * 220], [2 * 220, 220])
+    assert reads[4] == ([8192 + 2 * 220], [2 * 220])
+    ((_, address, size, _),) = [s for s in dram.streams if s[3]]
+    assert address.tolist() == [12288 + 128 * y for y in range(20)]
+    assert size.tolist() == [128] * 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("max_tasks", [60_000, 1000])
+def test_bytes_and_work_equal_the_trace(seed, max_tasks):
+    trace = random_trace(seed, groups=80, voxels=60)
+    trace.meta["resolution"] = [32 * 8, 32 * 10]
+    program = program_of(trace, max_tasks=max_tasks)
+    assert program.tasks <= max_tasks
+    columns = trace.columns
+    moved = {}
+    for number, stream in enumerate(program.streams):
+        tasks = np.flatnonzero(program.stream == number)
+        moved[stream] = sum(
+            int(program.runs.size[program.runs.ptr[t] : program.runs.ptr[t + 1]].sum())
+            for t in tasks
+        )
+    assert moved == {
+        "directory": 8 * len(columns["visit.voxel"]),
+        "coarse": 16 * int(columns["visit.loaded"].sum()),
+        "fine": 220 * int(columns["visit.coarse_pass"].sum()),
+        "pixels": 4 * 256 * 320,
+    }
+    assert program.actions["cfu/items"] == columns["visit.loaded"].sum()
+    assert program.actions["cfu/fp32_mul"] == 55 * columns["visit.loaded"].sum()
+    assert program.actions["ffu/fp32_mul"] == 427 * columns["visit.coarse_pass"].sum()
+    assert program.actions["vru/exp"] == columns["visit.alpha_tests"].sum()
+    assert program.actions["coarse/read_bytes"] == moved["coarse"]
+    assert program.actions["fine/write_bytes"] == 236 * columns["visit.coarse_pass"].sum()
+
+
+def test_many_visits_share_tokens_but_groups_do_not():
+    trace = random_trace(5, groups=80, voxels=60)
+    visits = np.diff(trace.columns["group.start"])
+    alone, together = cut_tokens(trace, 60_000), cut_tokens(trace, 1000)
+    assert alone.group.size == visits.sum()
+    assert together.group.size < alone.group.size
+    assert sorted(set(together.group)) == np.flatnonzero(visits).tolist()
+    for tokens in (alone, together):
+        assert (np.diff(tokens.visit_start) > 0).all()
+        assert tokens.loaded.sum() == trace.columns["visit.loaded"].sum()
+        owner = np.repeat(np.arange(visits.size), visits)
+        assert (owner[tokens.visit_start[:-1]] == tokens.group).all()
+        assert (owner[tokens.visit_start[1:] - 1] == tokens.group).all()
+
+
+def test_stages_overlap_and_a_slow_stage_sets_the_pace():
+    # per voxel: 1000 Gaussians take 625 cycles of coarse filter, everything else far less
+    trace = make_trace([[(v, 10, 5, 5) for v in range(20)]], [1000] * 20, resolution=(32, 32))
+    program = program_of(trace)
+    schedule = execute(program, FixedDram(10 * NS))
+    start, finish = times(program, schedule, "coarse filter")
+    assert (start[1:] == finish[:-1]).all()
+    ends = schedule.makespan_ps - finish[-1]
+    assert ends < 2 * (LATENCY["ffu"] + LATENCY["vru"] + 60) * NS
+    # and with a slow memory the coarse filter waits for it
+    slow = execute(program, FixedDram(5000 * NS))
+    start, finish = times(program, slow, "coarse filter")
+    assert (start[2:] - finish[1:-1] > 0).any()
+
+
+@pytest.mark.parametrize("unit", ["sampler", "voxel_sorter", "cfu", "ffu", "bsu", "vru"])
+@pytest.mark.parametrize("seed", range(3))
+def test_twice_as_many_units_are_never_slower(unit, seed):
+    trace = random_trace(seed)
+    base = execute(program_of(trace), FixedDram()).makespan_ps
+    doubled = with_unit(unit, count=2 * MACHINE.units[unit].count.value)
+    assert execute(program_of(trace, doubled), FixedDram()).makespan_ps <= base
+    slowed = with_unit(unit, count=MACHINE.units[unit].count.value / 512)
+    assert execute(program_of(trace, slowed), FixedDram()).makespan_ps > base
+
+
+@pytest.mark.parametrize("buffer", ["coarse", "fine", "sort", "feature"])
+def test_small_buffers_only_cost_time(buffer):
+    trace = random_trace(7)
+    slow = 2000 * NS  # several voxels must be under way to hide such a memory
+    base = execute(program_of(trace), FixedDram(slow)).makespan_ps
+    small = execute(program_of(trace, with_buffer(buffer, 64)), FixedDram(slow)).makespan_ps
+    assert small >= base
+    if buffer in ("coarse", "fine"):  # two voxels at a time do not
+        assert small > base
+
+
+def test_the_pixel_buffer_bounds_the_groups_in_work():
+    groups = [[(0, 100, 50, 400)]] * 6
+    trace = make_trace(groups, [200], resolution=(96, 64))
+    one_group = 32 * 32 * 8
+    for held in (1, 2):
+        program = program_of(trace, with_buffer("pixel", held * one_group))
+        schedule = execute(program, FixedDram(3000 * NS))
+        rendered, written = (
+            times(program, schedule, "render"),
+            times(program, schedule, "write pixels"),
+        )
+        assert (rendered[0][held:] >= written[1][:-held]).all()
+
+
+def test_a_frame_on_the_machine_keeps_its_bounds():
+    trace = random_trace(11)
+    frame = simulate(program_of(trace), MACHINE, None, "front")
+    assert set(frame.dram_bytes_by_stream) == {
+        "coarse/read", "directory/read", "fine/read", "pixels/write"
+    }  # fmt: skip
+    assert frame.dram_bytes_by_stream["pixels/write"] == 4 * 128 * 96
+    for stream, size in (("coarse", "visit.loaded"), ("fine", "visit.coarse_pass")):
+        record = 16 if stream == "coarse" else 220
+        assert frame.dram_bytes_by_stream[f"{stream}/read"] >= record * trace.columns[size].sum()
+    assert all(part.low <= part.value <= part.high for part in
+               frame.energy_by_component_pj.values())  # fmt: skip
+
+
+def test_an_empty_frame_still_writes_its_pixels():
+    trace = random_trace(1)
+    visits = [c for c in trace.columns if c.startswith("visit.") and c != "visit.survivor_start"]
+    for name in (*visits, "survivor.rank"):
+        trace.columns[name] = trace.columns[name][:0]
+    trace.columns["visit.survivor_start"] = np.zeros(1, np.int64)
+    for name in ("group.nodes", "group.edges", "group.hits", "group.start"):
+        trace.columns[name] = np.zeros_like(trace.columns[name])
+    program = program_of(trace)
+    dram = FixedDram()
+    execute(program, dram)
+    assert dram.served_bytes == 4 * 128 * 96
+
+
+def test_bitonic_passes():
+    passes = sort_passes(np.array([0, 1, 16, 17, 64, 65]))
+    assert passes.blocks.tolist() == [0, 1, 1, 2, 4, 5]
+    assert passes.levels.tolist() == [0, 0, 0, 1, 2, 3]
+    assert passes.total == 0 + 1 + 1 + 4 + 12 + 20
+    # Batcher: 16 keys take 80 comparators, merging two sorted runs 32 per block
+    assert sort_passes(np.array([16])).comparators == 80
+    assert sort_passes(np.array([17])).comparators == 2 * 80 + 2 * 32
+    unit = MACHINE.units["bsu"]
+    assert passes.cycles(unit).tolist() == [0, 5, 5, 10, 15, 24]
+
+
+def test_fewer_coefficients_take_fewer_operations():
+    macs = [fine_macs(degree) for degree in range(4)]
+    assert macs == sorted(macs)
+    assert macs[3] == 427  # StreamingGS (DAC 2025)
+    # the sum over three channels alone takes 3 MACs per coefficient: 16, 9, 4, 1
+    assert all(macs[d + 1] - macs[d] >= 3 * (2 * d + 3) for d in range(3))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"group": (40, 40)}, "not made of 16x16 tiles; use multiples of 16"),
+        ({"voxel_size": "1/16"}, "'1/16' is not understood; write a length"),
+        ({"ray_stride": 0}, "found 0, expected a whole number of pixels"),
+        ({"order": "depth"}, "'dag', 'l1' or 'l2'"),
+        ({"voxels": 3}, "Extra inputs are not permitted"),
+    ],
+)
+def test_wrong_parameters_are_named(change, text):
+    with pytest.raises(ValidationError, match=text):
+        StreamingGsConfig(**change)
+
+
+def test_a_machine_that_cannot_hold_a_group_says_what_closes_the_gap():
+    trace = random_trace(2)
+    with pytest.raises(ConfigError) as error:
+        program_of(trace, with_buffer("pixel", 4096))
+    assert str(error.value) == (
+        "streaminggs: buffers.pixel.capacity_bytes: the pixels of one group take 8192 bytes of "
+        "buffer pixel, which holds 4096 (4096 too few)\n"
+        "  remedy: use smaller groups, or a buffer of at least 8192 bytes"
+    )
+    with pytest.raises(ConfigError, match="larger voxels"):
+        program_of(trace, with_buffer("rename", 8))
+    with pytest.raises(ConfigError, match="smaller groups or larger voxels"):
+        program_of(trace, with_buffer("voxel_table", 16))
+
+
+def test_other_machines_are_refused():
+    trace = random_trace(2)
+    with pytest.raises(ConfigError, match="runs on an accelerator, and orin-nx-16gb is a GPU"):
+        program_of(trace, load_machine("orin-nx-16gb"))
+    with pytest.raises(ConfigError, match="needs unit 'sampler', which machine gscore lacks"):
+        program_of(trace, load_machine("gscore"))
+
+
+def test_guesses_are_listed():
+    assumed = METHOD.assumed()
+    assert "method.directory_bytes" in assumed
+    assert "method.coarse_macs" not in assumed
+    assert METHOD.trace_parameters(StreamingGsConfig()) == {
+        "voxel_size": "extent/16", "group": [64, 64], "order": "dag", "ray_stride": 1
+    }  # fmt: skip
