@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from archsim.arch.sourced import Part, Sourced
+from archsim.arch.sourced import Count, Fraction, Part, Positive, Sourced
 
 __all__ = ["Accelerator", "Buffer", "FunctionalUnit", "Gpu", "Machine", "MemorySystem", "PowerMode"]
 
@@ -15,17 +15,17 @@ class MemorySystem(Part):
     """DRAM behind the machine: device, channels and the address mapping."""
 
     device: str = Field(description="a DRAM device table of arch/dram, e.g. lpddr5-6400")
-    channels: Sourced = Field(description="independent channels of the device's width")
-    interleave_bytes: Sourced = Field(description="consecutive bytes kept on one channel")
+    channels: Count = Field(description="independent channels of the device's width")
+    interleave_bytes: Count = Field(description="consecutive bytes kept on one channel")
     mapping: str = Field(description="named bank mapping inside a channel, e.g. row-bank-column")
-    outstanding_streams: Sourced = Field(description="memory streams in flight at once")
+    outstanding_streams: Count = Field(description="memory streams in flight at once")
 
 
 class FunctionalUnit(Part):
     """Identical pipelined units of an accelerator: throughput, latency, area, power."""
 
-    count: Sourced = Field(description="identical units")
-    initiation_interval_cycles: Sourced = Field(description="cycles between items of one unit")
+    count: Count = Field(description="identical units")
+    initiation_interval_cycles: Positive = Field(description="cycles between items of one unit")
     latency_cycles: Sourced = Field(description="cycles from an item's entry to its result")
     area_mm2: Sourced = Field(description="area of one unit at the machine's node")
     dynamic_pj_per_item: Sourced | None = Field(
@@ -36,8 +36,8 @@ class FunctionalUnit(Part):
 class Buffer(Part):
     """An on-chip SRAM."""
 
-    capacity_bytes: Sourced = Field(description="bytes, all copies of a double buffer together")
-    word_bits: Sourced = Field(description="bits of one access")
+    capacity_bytes: Count = Field(description="bytes, all copies of a double buffer together")
+    word_bits: Count = Field(description="bits of one access")
     double: bool = Field(default=False, description="two halves, filled and drained in turn")
 
 
@@ -47,8 +47,8 @@ class Accelerator(Part):
     kind: Literal["accelerator"]
     name: str
     title: str
-    node_nm: Sourced
-    clock_mhz: Sourced
+    node_nm: Positive
+    clock_mhz: Positive
     sram_cell: Literal["itrs-hp", "itrs-lop", "itrs-lstp"]
     operations: str = Field(description="operation-energy library of arch, e.g. horowitz-45nm")
     units: dict[str, FunctionalUnit]
@@ -60,32 +60,32 @@ class Accelerator(Part):
 class PowerMode(Part):
     """A GPU power mode: what nvpmodel leaves switched on, and how fast."""
 
-    sms: Sourced = Field(description="streaming multiprocessors switched on")
-    gpu_clock_mhz: Sourced
-    memory_mt_s: Sourced = Field(description="DRAM data rate, million transfers per second")
+    sms: Count = Field(description="streaming multiprocessors switched on")
+    gpu_clock_mhz: Positive
+    memory_mt_s: Count = Field(description="DRAM data rate, million transfers per second")
     idle_power_mw: Sourced = Field(description="module power with the GPU idle, DRAM standby apart")
 
 
 class SmFacts(Part):
     """One streaming multiprocessor."""
 
-    warps: Sourced
-    threads: Sourced
-    blocks: Sourced
-    registers: Sourced
-    shared_bytes: Sourced
-    issue_per_cycle: Sourced = Field(description="warp instructions per cycle")
-    fp32_lanes: Sourced
-    sfu_lanes: Sourced
+    warps: Count
+    threads: Count
+    blocks: Count
+    registers: Count
+    shared_bytes: Count
+    issue_per_cycle: Count = Field(description="warp instructions per cycle")
+    fp32_lanes: Count
+    sfu_lanes: Count
 
 
 class Cache(Part):
     """The GPU's last-level cache."""
 
-    capacity_bytes: Sourced
-    line_bytes: Sourced
-    sector_bytes: Sourced
-    ways: Sourced
+    capacity_bytes: Count
+    line_bytes: Count
+    sector_bytes: Count
+    ways: Count
 
 
 class GpuEnergy(Part):
@@ -104,14 +104,14 @@ class Gpu(Part):
     kind: Literal["gpu"]
     name: str
     title: str
-    node_nm: Sourced
+    node_nm: Positive
     default_mode: str = Field(description="the mode the module ships in")
     modes: dict[str, PowerMode]
     sm: SmFacts
     l2: Cache
     launch_ns: Sourced = Field(description="launch overhead between dependent kernels")
-    issue_efficiency: Sourced = Field(description="issue slots used by a compute-bound kernel")
-    read_fraction: Sourced = Field(
+    issue_efficiency: Fraction = Field(description="issue slots used by a compute-bound kernel")
+    read_fraction: Fraction = Field(
         description="DRAM reads the GPU sustains on large streams, as a fraction of the pin rate"
     )
     energy: GpuEnergy

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from archsim.base.errors import ConfigError
 from archsim.base.interval import Interval
 from archsim.base.units import UNITS, parse_quantity
 
-__all__ = ["Part", "Sourced", "unit_of"]
+__all__ = ["Count", "Fraction", "Part", "Positive", "Sourced", "unit_of"]
 
 #: ending of a field's name -> (dimension of archsim.base.units, unit of the number)
 _SUFFIXES: dict[str, tuple[str, str]] = {
@@ -130,6 +130,29 @@ class Sourced(BaseModel):
     def interval(self) -> Interval:
         """The value with its range."""
         return Interval(self.value, self.low, self.high)
+
+
+def _count(constant: Sourced) -> Sourced:
+    if constant.value < 1 or constant.value != round(constant.value):
+        raise ValueError(f"found {constant.value:g}, expected a whole number of at least 1")
+    return constant
+
+
+def _positive(constant: Sourced) -> Sourced:
+    if constant.value <= 0:
+        raise ValueError(f"found {constant.value:g}, expected a number above 0")
+    return constant
+
+
+def _fraction(constant: Sourced) -> Sourced:
+    if not 0 < constant.value <= 1:
+        raise ValueError(f"found {constant.value:g}, expected a fraction above 0, at most 1")
+    return constant
+
+
+Count = Annotated[Sourced, AfterValidator(_count)]  #: of things, bytes or bits: 1, 2, ...
+Positive = Annotated[Sourced, AfterValidator(_positive)]  #: what something is divided by
+Fraction = Annotated[Sourced, AfterValidator(_fraction)]
 
 
 class Part(BaseModel):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -84,6 +84,7 @@ def sram_table() -> SramTable:
     return read_table("sram-cacti7", SramTable)
 
 
+@lru_cache(maxsize=4096)  # energy, area and leakage of every frame ask for the same few
 def sram(capacity_bytes: float, word_bits: float, node_nm: float, cell: str) -> Sram:
     """Return the cost of one single-ported memory.
 

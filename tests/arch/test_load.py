@@ -112,6 +112,26 @@ def test_a_wrong_type_gives_line_path_and_unit(load):
     assert "in cycles" in error.message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "count: {value: 2,",
+            "count: {value: 2.5,",
+            "units.adder.count: found 2.5, expected a whole number of at least 1",
+        ),
+        (
+            "count: {value: 2,",
+            "count: {value: 0,",
+            "units.adder.count: found 0, expected a whole number of at least 1",
+        ),
+        ("value: 1 GHz", "value: 0 GHz", "clock_mhz: found 0, expected a number above 0"),
+    ],
+)
+def test_numbers_that_no_machine_can_have_are_refused(load, old, new, message):
+    assert refused(load, old, new).message == message
+
+
 def test_a_missing_key_is_named_with_its_unit(load):
     error = refused(load, "clock_mhz: {value: 1 GHz, range: exact, source: test}\n", "")
     assert error.message == "clock_mhz: missing (in MHz)"
