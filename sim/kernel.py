@@ -103,12 +103,15 @@ def execute(program: Program, dram: Dram | None = None, *,
     DeadlockError
         The program cannot finish; the text says who waits for whom.
     ValueError
-        The program is malformed: it has a DRAM unit and no DRAM model is given, or a claim is to
-        be given back by a task that finishes before the claim is taken.
+        The program is malformed: it has memory tasks and no DRAM model is given, a memory run is
+        empty or at a negative address, or a claim is to be given back by a task that finishes
+        before the claim is taken.
     """
     n = program.tasks
     if dram is None and any(program.units[u].dram for u in np.unique(program.unit)):
         raise ValueError("the program has memory tasks, but no DRAM model was given")
+    if (program.runs.size < 1).any() or (program.runs.address < 0).any():
+        raise ValueError("a memory run is empty or lies at a negative address")
     claims = _claims(program)
     _check_capacities(program, claims)
 

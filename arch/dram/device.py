@@ -6,6 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archsim.arch.sourced import Sourced
@@ -173,8 +174,6 @@ def list_devices() -> list[str]:
 @cache
 def load_device(name: str) -> DramDevice:
     """Return the device table ``name``; :class:`ConfigError` lists the known ones."""
-    import yaml
-
     if name not in list_devices():
         raise ConfigError(
             f"there is no DRAM device {name!r}",

@@ -197,11 +197,13 @@ def _turn(p: I64, s: I64, bursts: int, write: bool) -> None:
 
 @njit()
 def serve(p: I64, states: I64, counts: I64, banks: I64, groups: I64, queues: I64, moved: I64,
-           now: int, address: I64, size: I64, write: bool) -> int:  # fmt: skip
+           now: int, address: I64, size: I64, first: int, last: int, write: bool
+           ) -> int:  # fmt: skip
     """Serve a stream from clock ``now`` on; return the clock at which its last data has moved.
 
-    ``address`` and ``size`` are its runs in bytes. ``p`` are the parameters; the arrays after it
-    are the state, by channel; ``moved[0]`` counts bursts.
+    ``address`` and ``size`` are all its runs in bytes, of which this call serves ``first`` to
+    ``last - 1``; the calls of one stream follow each other. ``p`` are the parameters; the arrays
+    after it are the state, by channel; ``moved[0]`` counts bursts.
     """
     channels, interleave, burst_bytes = p[P_CHANNELS], p[P_INTERLEAVE], p[P_BURST_BYTES]
     available, interval = p[P_AVAILABLE], p[P_INTERVAL]
@@ -210,10 +212,11 @@ def serve(p: I64, states: I64, counts: I64, banks: I64, groups: I64, queues: I64
     stripe_bits = p[P_LOW] + p[P_SPREAD] + p[P_COLUMN]
     data_delay = p[P_BURST] + (p[P_CWL] if write else p[P_CL])
     share = size.sum() // (channels * burst_bytes)
-    for channel in range(channels):
-        states[channel, S_LAST_BURST] = -1
+    if first == 0:
+        for channel in range(channels):
+            states[channel, S_LAST_BURST] = -1
     finish = now
-    for run in range(address.size):
+    for run in range(first, last):
         begin, end = address[run], address[run] + size[run]
         block_first, block_last = begin // interleave, (end - 1) // interleave
         for k in range(min(block_last - block_first + 1, channels)):
@@ -237,12 +240,12 @@ def serve(p: I64, states: I64, counts: I64, banks: I64, groups: I64, queues: I64
             while burst < stop:
                 stripe = burst >> stripe_bits
                 origin = stripe << stripe_bits
-                last = min(stop - origin, 1 << stripe_bits)
+                upto = min(stop - origin, 1 << stripe_bits)
                 column = _piece(
                     p, s, counts[channel], banks[channel], groups[channel], queues[channel],
-                    start, stripe, burst - origin, last, write,
+                    start, stripe, burst - origin, upto, write,
                 )  # fmt: skip
                 data = column // available * interval + column % available + data_delay
                 finish = max(finish, data)
-                burst = origin + last
+                burst = origin + upto
     return finish

@@ -68,6 +68,8 @@ WINDOW_BURSTS = 32
 #: Writes drained at once: from 80 % to 20 % full of a 32-entry write buffer, as Ramulator 2.1.
 WRITE_BATCH_BURSTS = 20
 
+_RUNS_PER_CALL = 1 << 18  # compiled code comes back in well under 0.2 s, so that Ctrl-C works
+
 
 def fidelity() -> str:
     """Return what results say of this model: its kind and its measured error."""
@@ -108,6 +110,7 @@ class RowDram:
         self._parameters = _parameters(
             self.device, self.data_rate_mt_s, self.channels, int(interleave_bytes), mapping, refresh
         )
+        self._burst_bytes = self.device.burst_bytes
         self._beats = int(self.device.organisation.beats_per_clock.value)
         banks = np.full((self.channels, self.device.banks, ch.B_COUNT), -1, np.int64)
         banks[:, :, ch.B_ACT :] = -(1 << 40)  # long ago
@@ -134,13 +137,16 @@ class RowDram:
         """
         rate, scale = self.data_rate_mt_s, self._beats * 10**6
         now = -(-now_ps * rate // scale)
-        finish = int(self._serve(now, address, size, write))
+        finish = now
+        for first in range(0, address.size, _RUNS_PER_CALL):
+            last = min(first + _RUNS_PER_CALL, address.size)
+            finish = max(finish, int(self._serve(now, address, size, first, last, write)))
         return -(-finish * scale // rate) if finish > now else now_ps
 
     @property
     def burst_bytes(self) -> int:
         """Bytes of one burst: the smallest amount that moves."""
-        return self.device.burst_bytes
+        return self._burst_bytes
 
     @property
     def peak_bytes_per_s(self) -> float:
@@ -150,7 +156,7 @@ class RowDram:
     @property
     def served_bytes(self) -> int:
         """Bytes moved over the pins so far, in whole bursts, all channels together."""
-        return int(self._moved_bursts[0]) * self.device.burst_bytes
+        return int(self._moved_bursts[0]) * self._burst_bytes
 
     def counts(self, elapsed_ps: int) -> dict[str, int]:
         """Return the counters of a run that took ``elapsed_ps``.

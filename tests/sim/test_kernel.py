@@ -276,6 +276,15 @@ def test_memory_tasks_need_a_dram_model():
         execute(builder.build())
 
 
+@pytest.mark.parametrize(("address", "size"), [(0, 0), (-1, 64)])
+def test_empty_runs_and_negative_addresses_are_refused(counting_dram, address, size):
+    builder = ProgramBuilder()
+    runs = MemoryRuns(np.array([0, 1]), np.array([address]), np.array([size]))
+    builder.memory(builder.unit("dram", dram=True), "fetch", "data", runs, write=False)
+    with pytest.raises(ValueError, match="empty or lies at a negative address"):
+        execute(builder.build(), counting_dram())
+
+
 def test_progress_counts_up_to_all_tasks():
     builder = ProgramBuilder()
     builder.compute(builder.unit("u"), "x", np.ones(3000))

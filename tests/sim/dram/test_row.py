@@ -208,6 +208,16 @@ def test_the_same_streams_take_the_same_time():
     assert len(finishes) == 1
 
 
+def test_a_stream_served_in_several_calls_costs_the_same(monkeypatch):
+    rng = np.random.default_rng(4)
+    address, size = rng.integers(0, 1 << 16, 300), rng.integers(1, 300, 300)
+    whole, parts = one_channel(), one_channel()
+    finish = whole.serve(0, address, size, True)
+    monkeypatch.setattr("archsim.sim.dram.row._RUNS_PER_CALL", 7)
+    assert parts.serve(0, address, size, True) == finish
+    assert parts.counts(finish) == whole.counts(finish)
+
+
 def test_wrong_parameters_are_named():
     def build(**changes):
         options = {"channels": 1, "interleave_bytes": 256, "mapping": "row-bank-column"} | changes
