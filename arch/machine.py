@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from archsim.arch.dram import list_devices
+from archsim.arch.operations import list_operation_libraries
 from archsim.arch.sourced import Count, Fraction, Part, Positive, Sourced
+from archsim.base.problems import one_of
 
 __all__ = ["Accelerator", "Buffer", "FunctionalUnit", "Gpu", "Machine", "MemorySystem", "PowerMode"]
+
+
+def _device(name: str) -> str:
+    return _known(name, "DRAM device", list_devices())
+
+
+def _library(name: str) -> str:
+    return _known(name, "operation library", list_operation_libraries())
+
+
+def _known(name: str, what: str, known: list[str]) -> str:
+    if name not in known:
+        raise ValueError(f"unknown {what} {name!r}; {one_of(name, known)}")
+    return name
 
 
 class MemorySystem(Part):
     """DRAM behind the machine: device, channels and the address mapping."""
 
-    device: str = Field(description="a DRAM device table of arch/dram, e.g. lpddr5-6400")
+    device: Annotated[str, AfterValidator(_device)] = Field(
+        description="a DRAM device table of arch/dram, e.g. lpddr5-6400"
+    )
     channels: Count = Field(description="independent channels of the device's width")
     interleave_bytes: Count = Field(description="consecutive bytes kept on one channel")
     mapping: str = Field(description="named bank mapping inside a channel, e.g. row-bank-column")
@@ -50,11 +69,21 @@ class Accelerator(Part):
     node_nm: Positive
     clock_mhz: Positive
     sram_cell: Literal["itrs-hp", "itrs-lop", "itrs-lstp"]
-    operations: str = Field(description="operation-energy library of arch, e.g. horowitz-45nm")
+    operations: Annotated[str, AfterValidator(_library)] = Field(
+        description="operation-energy library of arch, e.g. horowitz-45nm"
+    )
     units: dict[str, FunctionalUnit]
     buffers: dict[str, Buffer]
     memory: MemorySystem
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_told_apart(self) -> Accelerator:
+        # actions and areas are named by unit or buffer
+        shared = sorted(set(self.units) & set(self.buffers))
+        if shared:
+            raise ValueError(f"{shared[0]!r} is both a unit and a buffer; rename one of them")
+        return self
 
 
 class PowerMode(Part):
@@ -117,6 +146,13 @@ class Gpu(Part):
     energy: GpuEnergy
     memory: MemorySystem
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _default_is_a_mode(self) -> Gpu:
+        if self.default_mode not in self.modes:
+            hint = one_of(self.default_mode, list(self.modes))
+            raise ValueError(f"default_mode {self.default_mode!r} is none of the modes; {hint}")
+        return self
 
 
 Machine = Annotated[Accelerator | Gpu, Field(discriminator="kind")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -47,25 +46,24 @@ def unit_of(field: str) -> str:
 
 def _number(text: Any, field: str) -> Any:
     """Return text with a unit as a number in the unit of the field's name; others unchanged."""
-    suffix = field.partition("_per_")[0].rpartition("_")[2]
     if not isinstance(text, str):
         return text
-    if suffix in _SUFFIXES:
-        dimension, unit = _SUFFIXES[suffix]
-        if re.fullmatch(r"[-+.\deE\s]+", text):
-            return float(text)  # no unit written: the field's own, not the dimension's base
-        try:
-            return parse_quantity(text, dimension) / UNITS[dimension][unit]
-        except ConfigError:
-            return _Unreadable(
-                f"found {text!r}, expected a number in {unit} or text with one of the units "
-                f"{', '.join(UNITS[dimension])}"
-            )
     try:
-        return float(text)
+        return float(text)  # no unit written: it is the field's own
     except ValueError:
+        pass
+    suffix = field.partition("_per_")[0].rpartition("_")[2]
+    if suffix not in _SUFFIXES:
         unit = unit_of(field)
         return _Unreadable(f"found {text!r}, expected a number{f' in {unit}' if unit else ''}")
+    dimension, unit = _SUFFIXES[suffix]
+    try:
+        return parse_quantity(text, dimension) / UNITS[dimension][unit]
+    except ConfigError:
+        return _Unreadable(
+            f"found {text!r}, expected a number in {unit} or text with one of the units "
+            f"{', '.join(UNITS[dimension])}"
+        )
 
 
 class Sourced(BaseModel):

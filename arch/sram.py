@@ -33,7 +33,9 @@ __all__ = [
     "sram_table",
 ]
 
-CAPACITY_BYTES = (512, 8 << 20)  #: what the interpolation may be asked, one step of 4 beyond it
+#: What the model may be asked: the table spans 4 KiB to 2 MiB and goes on with its end slopes
+#: (checked against CACTI from 1 KiB to 4 MiB and from 64 to 512 bits).
+CAPACITY_BYTES = (512, 8 << 20)
 WORD_BITS = (16, 1024)
 _READ, _WRITE, _LEAKAGE, _AREA = range(4)
 

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from archsim.arch.load import list_machines, load_machine, power_mode
 from archsim.arch.machine import Accelerator, Gpu
@@ -126,10 +127,28 @@ def test_a_wrong_type_gives_line_path_and_unit(load):
             "units.adder.count: found 0, expected a whole number of at least 1",
         ),
         ("value: 1 GHz", "value: 0 GHz", "clock_mhz: found 0, expected a number above 0"),
+        (
+            "device: lpddr4-3200",
+            "device: lpddr4-320",
+            "memory.device: unknown DRAM device 'lpddr4-320'; did you mean 'lpddr4-3200'?",
+        ),
+        (
+            "operations: horowitz-45nm",
+            "operations: horowitz",
+            "operations: unknown operation library 'horowitz'; did you mean 'horowitz-45nm'?",
+        ),
+        ("  line:", "  adder:", "'adder' is both a unit and a buffer; rename one of them"),
     ],
 )
-def test_numbers_that_no_machine_can_have_are_refused(load, old, new, message):
+def test_what_no_machine_can_have_is_refused(load, old, new, message):
     assert refused(load, old, new).message == message
+
+
+def test_a_default_mode_must_be_a_mode(load):
+    text = yaml.safe_dump({**load_machine("orin-nx-16gb").model_dump(), "default_mode": "MAXM"})
+    with pytest.raises(ConfigError, match="default_mode 'MAXM' is none of the modes") as caught:
+        load(text)
+    assert "did you mean 'MAXN'?" in caught.value.message
 
 
 def test_a_missing_key_is_named_with_its_unit(load):

@@ -56,6 +56,13 @@ def test_a_wrong_unit_names_field_found_and_units_understood():
     assert "MHz, kHz, Hz, GHz" in message
 
 
+@pytest.mark.parametrize("text", ["e", "-", "", "1 2 MHz"])
+def test_text_that_is_no_number_is_an_error_at_its_place(text):
+    place, message = refused(clock_mhz=written(text))
+    assert place == "clock_mhz.value"
+    assert f"found {text!r}, expected a number in MHz" in message
+
+
 def test_a_unit_on_a_count_is_an_error():
     assert refused(count=written("4 GHz")) == (
         "count.value",
