@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_gaussian
+from archsim.traces.gs3d.streaminggs.batches import batches
 from archsim.traces.gs3d.streaminggs.order import Distances, VoxelQueue
-from archsim.traces.gs3d.streaminggs.render import Frame, Groups, group_batches
+from archsim.traces.gs3d.streaminggs.render import Frame, Groups
 
 __all__ = ["SeparateErrors", "render_errors"]
 
@@ -66,7 +67,7 @@ def render_errors(
                 + tiles % tiles_x * groups.tile // groups.group_w)  # fmt: skip
     pairs = np.bincount(group_of, np.diff(tile_start), minlength=count).astype(np.int64)
     struck = np.zeros((count, 2), np.int64)
-    for first, last in group_batches(pairs, _PAIRS_PER_CALL):
+    for first, last in batches(pairs, _PAIRS_PER_CALL):
         _render(
             first, last, groups, tiles_x, queue.start, queue.voxel, distances.l1,
             distances.rank_l1, voxel_of, features, depth, tile_start, pair_visible, rule,
@@ -97,6 +98,30 @@ def _blend_list(
             features[k, 7], features[k, 8], own_t, own_colour, done, rule,
         )  # fmt: skip
         active -= finished
+
+
+@njit()
+def _stable_order(keys: Array) -> Array:
+    """Return the order that sorts ``keys``, equal ones as they come (bottom-up merge sort)."""
+    count = keys.size
+    order, other = np.empty(count, np.int32), np.empty(count, np.int32)
+    for i in range(count):
+        order[i] = i
+    width = 1
+    while width < count:
+        for begin in range(0, count, 2 * width):
+            middle, end = min(begin + width, count), min(begin + 2 * width, count)
+            left, right = begin, middle
+            for to in range(begin, end):
+                if right == end or (left < middle and keys[order[left]] <= keys[order[right]]):
+                    other[to] = order[left]
+                    left += 1
+                else:
+                    other[to] = order[right]
+                    right += 1
+        order, other = other, order
+        width *= 2
+    return order
 
 
 @njit()
@@ -134,9 +159,12 @@ def _render_group(
                     keys[i] = (2 * l1[voxel] + 1) * voxels + rank_l1[voxel]
             struck[g, 0] += entries.size - kept
             _blend_list(covered[:kept], x, y, tile, features, rule, coverage, coverage_t)
-            streamed = entries[np.argsort(keys, kind="mergesort")]
+            place_in_list = _stable_order(keys)
+            streamed = np.empty(entries.size, np.int32)
             deepest = np.float32(-np.inf)
-            for k in streamed:
+            for i in range(entries.size):
+                k = entries[place_in_list[i]]
+                streamed[i] = k
                 struck[g, 1] += depth[k] < deepest
                 deepest = max(deepest, depth[k])
             _blend_list(streamed, x, y, tile, features, rule, order, order_t)

@@ -11,11 +11,14 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.streaminggs.batches import batches
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
 
 __all__ = ["RayTables", "group_grid", "trace_rays"]
 
 Array = npt.NDArray[Any]
+
+_RAYS_PER_CALL = 65_536  # about 0.05 s between two returns to Python
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,18 @@ def trace_rays(
     shape = np.array([camera.width, camera.height, group[0], group[1], groups_x, stride], np.int64)
     rotation = np.ascontiguousarray(pose[:3, :3], np.float64)
     counts = np.zeros((groups, 5), np.int64)
+    rays = -(-group[0] // stride) * -(-group[1] // stride)
     node_start = np.zeros(groups + 1, np.int64)
     edge_start = np.zeros(groups + 1, np.int64)
     node = np.zeros(0, np.int32)
     edge = np.zeros((0, 2), np.int32)
     for fill in (False, True):  # first the sizes, then the tables
-        _trace_groups(
-            camera.position, rotation, view, shape, grid.origin, grid.size, grid.cells,
-            grid.rename, grid.occupied, counts, node_start, node, edge_start, edge, fill,
-        )  # fmt: skip
+        for first, last in batches(np.full(groups, rays), _RAYS_PER_CALL):
+            _trace_groups(
+                first, last, camera.position, rotation, view, shape, grid.origin, grid.size,
+                grid.cells, grid.rename, grid.occupied, counts, node_start, node, edge_start,
+                edge, fill,
+            )  # fmt: skip
         if not fill:
             node_start[1:] = np.cumsum(counts[:, 3])
             edge_start[1:] = np.cumsum(counts[:, 4])
@@ -118,6 +124,15 @@ def _enter(
 
 
 @njit()
+def _longer(short: Array) -> Array:
+    """Return a copy of twice the length, filled up with -1."""
+    grown = np.full(2 * short.size, -1, np.int32)
+    for i in range(short.size):
+        grown[i] = short[i]
+    return grown
+
+
+@njit()
 def _trace_group(
     g: int, position: Array, rotation: Array, view: Array, shape: Array, origin: Array,
     size: float, cells: Array, rename: Array, occupied: int, counts: Array,
@@ -129,8 +144,8 @@ def _trace_group(
     x1, y1 = min(x0 + group_w, width), min(y0 + group_h, height)
     local = np.full(occupied, -1, np.int32)
     first = np.full(64, -1, np.int32)  # head of each node's chain of successors
-    following = np.empty(256, np.int32)  # next link of a chain
-    target = np.empty(256, np.int32)
+    following = np.full(256, -1, np.int32)  # next link of a chain
+    target = np.full(256, -1, np.int32)
     index = np.empty(3, np.int64)
     step = np.empty(3, np.int64)
     border = np.empty(3, np.float64)  # ray parameter at the next cell border, by axis
@@ -167,9 +182,7 @@ def _trace_group(
                         here = nodes
                         local[voxel] = here
                         if nodes == first.size:
-                            grown = np.full(2 * nodes, -1, np.int32)
-                            grown[:nodes] = first
-                            first = grown
+                            first = _longer(first)
                         if fill:
                             node[node_start[g] + nodes] = voxel
                         nodes += 1
@@ -179,12 +192,7 @@ def _trace_group(
                             link = following[link]
                         if link < 0:
                             if edges == target.size:
-                                longer = np.empty(2 * edges, np.int32)
-                                longer[:edges] = target
-                                target = longer
-                                longer = np.empty(2 * edges, np.int32)
-                                longer[:edges] = following
-                                following = longer
+                                target, following = _longer(target), _longer(following)
                             target[edges] = here
                             following[edges] = first[before]
                             first[before] = edges
@@ -211,11 +219,11 @@ def _trace_group(
 
 @njit(parallel=True)
 def _trace_groups(
-    position: Array, rotation: Array, view: Array, shape: Array, origin: Array, size: float,
-    cells: Array, rename: Array, occupied: int, counts: Array, node_start: Array, node: Array,
-    edge_start: Array, edge: Array, fill: bool,
+    first: int, last: int, position: Array, rotation: Array, view: Array, shape: Array,
+    origin: Array, size: float, cells: Array, rename: Array, occupied: int, counts: Array,
+    node_start: Array, node: Array, edge_start: Array, edge: Array, fill: bool,
 ) -> None:  # fmt: skip
-    for g in prange(counts.shape[0]):
+    for g in prange(first, last):
         _trace_group(
             g, position, rotation, view, shape, origin, size, cells, rename, occupied, counts,
             node_start, node, edge_start, edge, fill,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -79,9 +78,8 @@ class StreamingGsParameters:
 
 
 def record_streaminggs(
-    scene: Scene, camera: Camera, reference: Reference, parameters: StreamingGsParameters,
-    *, progress: Callable[[float], None] | None = None,
-) -> Trace:  # fmt: skip
+    scene: Scene, camera: Camera, reference: Reference, parameters: StreamingGsParameters
+) -> Trace:
     """Run StreamingGS on a frame; ``reference`` is the reference render of the same frame.
 
     Columns of the trace (G groups row by row, M occupied voxels, n visits in group order; a visit
@@ -123,10 +121,7 @@ def record_streaminggs(
     voxel_by_gaussian = np.empty(len(scene), np.int32)
     voxel_by_gaussian[grid.order] = np.repeat(np.arange(grid.occupied, dtype=np.int32), grid.count)
     voxel_of = voxel_by_gaussian[projected.index]
-    streamed = stream_groups(
-        grid, queue, projected, voxel_of, groups, rule,
-        None if progress is None else lambda share: progress(0.5 * share),
-    )  # fmt: skip
+    streamed = stream_groups(grid, queue, projected, voxel_of, groups, rule)
     errors = render_errors(
         queue, distances, voxel_of, gaussian_features(projected), projected.depth,
         reference.tile_start, reference.pair_visible, groups, rule,

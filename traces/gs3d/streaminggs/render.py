@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_gaussian
 from archsim.traces.gs3d.projection import Projected
 from archsim.traces.gs3d.sorting import depth_order
+from archsim.traces.gs3d.streaminggs.batches import batches
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
 from archsim.traces.gs3d.streaminggs.order import VoxelQueue
 
@@ -100,21 +100,9 @@ def gaussian_features(projected: Projected) -> npt.NDArray[np.float32]:
     return np.concatenate(parts, axis=1)
 
 
-def group_batches(work: npt.NDArray[np.int64], per_call: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of groups of about ``per_call`` work each."""
-    total = np.cumsum(work)
-    first = 0
-    while first < work.size:
-        done = int(total[first - 1]) if first else 0
-        last = int(np.searchsorted(total, done + per_call)) + 1
-        last = min(max(last, first + 1), work.size)
-        yield first, last
-        first = last
-
-
 def stream_groups(
     grid: VoxelGrid, queue: VoxelQueue, projected: Projected, voxel_of: npt.NDArray[np.int32],
-    groups: Groups, rule: BlendRule, progress: Callable[[float], None] | None = None,
+    groups: Groups, rule: BlendRule,
 ) -> Streamed:  # fmt: skip
     """Render all groups; ``voxel_of``, shape (V,), is the voxel of each visible Gaussian.
 
@@ -132,13 +120,11 @@ def stream_groups(
     counted = np.zeros((queue.voxel.size, 4), np.int64)
     ends = np.zeros((count, 2), np.int64)
     loads = np.concatenate([[0], np.cumsum(grid.count[queue.voxel])])
-    for first, last in group_batches(np.diff(loads[queue.start]), _WORK_PER_CALL):
+    for first, last in batches(np.diff(loads[queue.start]), _WORK_PER_CALL):
         _stream(
             first, last, groups, SUBTILE, queue.start, queue.voxel, start, features, tiles, rule,
             frame.colour, frame.transmittance, counted, ends,
         )  # fmt: skip
-        if progress is not None:
-            progress(last / count)
     work, subtiles, tests, blends = (np.ascontiguousarray(c) for c in counted.T)
     return Streamed(frame, ends[:, 0].copy(), work, subtiles, tests, blends, ends[:, 1].copy())
 
