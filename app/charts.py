@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
-from archsim.words import DASH, TIMES, digits, percent, quantity
+from archsim.words import DASH, TIMES, digits, percent, quantity, scale_of
 
 __all__ = ["CAUSES", "cause_chart", "part_charts", "ratio_chart", "timeline_chart"]
 
@@ -14,10 +15,11 @@ Figure = dict[str, Any]
 #: Okabe and Ito's palette, told apart with any kind of colour vision; the baseline is grey.
 _SYSTEMS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _BASELINE = "#8A8F98"
-#: Paul Tol's muted palette and fills for what comes after its nine colours.
-_PARTS = ("#332288", "#88CCEE", "#DDCC77", "#CC6677", "#117733", "#AA4499", "#44AA99", "#999933",
+#: Paul Tol's muted palette (its indigo lighter, for dark pages), and fills beyond nine parts.
+_PARTS = ("#4F5BD5", "#88CCEE", "#DDCC77", "#CC6677", "#117733", "#AA4499", "#44AA99", "#999933",
           "#882255")  # fmt: skip
 _FILLS = ("", "/", "x", ".")
+_MEMORY = "#88CCEE"
 
 #: cause -> colour and meaning
 CAUSES = {
@@ -29,8 +31,9 @@ CAUSES = {
 
 _ROW_PX = 34
 _STAGE_PX = 22
+_SHARES = {"range": [0, 1.03], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"}
 #: Parts of a total below this share are drawn together.
-_SMALL = 0.005
+_SMALL = 0.02
 
 
 def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
@@ -46,13 +49,13 @@ def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
         }
         for (name, _), value, (_, high) in zip(rows, values, bounds)
     ]  # fmt: skip
-    trace = {
+    trace: dict[str, Any] = {
         "type": "bar", "orientation": "h", "y": [name for name, _ in rows], "x": values,
         "marker": {"color": _system_colors([name for name, _ in rows], baseline)},
         "error_x": {
             "type": "data", "symmetric": False, "thickness": 1.5, "width": 5, "color": _BASELINE,
-            "array": [high - v for v, (_, high) in zip(values, bounds)],
-            "arrayminus": [v - low for v, (low, _) in zip(values, bounds)],
+            "array": [b[1] - v if b[1] > b[0] else None for v, b in zip(values, bounds)],
+            "arrayminus": [v - b[0] if b[1] > b[0] else None for v, b in zip(values, bounds)],
         },
         "hovertext": [
             f"{name}: {digits(v)}{TIMES} ({digits(low)}{DASH}{digits(high)})"
@@ -60,6 +63,8 @@ def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
         ],
         "hoverinfo": "text",
     }  # fmt: skip
+    if all(low == high for low, high in bounds):
+        del trace["error_x"]
     most = max([high for _, high in bounds], default=1.0)
     return _figure([trace], title, len(rows), annotations=labels,
                    xaxis={"range": [0, most * 1.28], "nticks": 5, "ticksuffix": TIMES})  # fmt: skip
@@ -91,35 +96,33 @@ def part_charts(
         part: (_PARTS[i % len(_PARTS)], _FILLS[i // len(_PARTS) % len(_FILLS)])
         for i, part in enumerate(drawn)
     }
-    names = list(systems)
-    absolute = [
-        _stacked(part, [values[n] for n in names], names, totals, looks[part], unit, share=False)
-        for part, values in drawn.items()
-    ]
-    shares = [
-        _stacked(part, [values[n] for n in names], names, totals, looks[part], unit, share=True)
-        for part, values in drawn.items()
-    ]
+    names, most = list(systems), max(totals.values())
+    scale, scaled_unit = scale_of(most, unit)
+    absolute, shares = (
+        [_stacked(part, values, totals, looks[part], unit, per) for part, values in drawn.items()]
+        for per in (dict.fromkeys(names, 1 / scale), totals)
+    )
     labels = [
-        {"x": total, "y": name, "text": f"<b>{quantity(total, unit)}</b>", "showarrow": False,
-         "xanchor": "left", "xshift": 6}
+        {"x": total * scale, "y": name, "text": f"<b>{quantity(total, unit)}</b>",
+         "showarrow": False, "xanchor": "left", "xshift": 6}
         for name, total in totals.items()
     ]  # fmt: skip
-    most = max(totals.values())
     first = _figure(absolute, title, len(names), annotations=labels,
-                    xaxis={"range": [0, most * 1.25], "nticks": 5, "ticksuffix": unit,
-                           "exponentformat": "SI"})  # fmt: skip
+                    xaxis={"range": [0, most * scale * 1.25], "nticks": 5,
+                           "ticksuffix": f" {scaled_unit}"})  # fmt: skip
     second = _figure(shares, "share of each system's total", len(names),
-                     xaxis={"range": [0, 1], "tickformat": ".0%", "nticks": 6})  # fmt: skip
+                     xaxis=_SHARES)  # fmt: skip
     return first, second, [(part, *look) for part, look in looks.items()]
 
 
 def timeline_chart(frame: Mapping[str, Any]) -> Figure:
     """Return when each stage of a frame ran, first to last."""
-    stages = frame["stages"]
+    stages = [s for s in _by_name(frame["stages"]) if s["finish_s"] > s["start_s"]]
     units = list(dict.fromkeys(stage["unit"] for stage in stages))
-    colors = {unit: _PARTS[i % len(_PARTS)] for i, unit in enumerate(units)}
-    scale, unit = _time_unit(frame["time_s"])
+    memory = {stage["unit"] for stage in stages if stage["memory"]}
+    others = cycle(color for color in _PARTS if color != _MEMORY)
+    colors = {unit: _MEMORY if unit in memory else next(others) for unit in units}
+    scale, unit = scale_of(frame["time_s"], "s")
     rows = [
         s["stage"] if s["stage"] == s["unit"] else f"{s['stage']} · {s['unit']}" for s in stages
     ]
@@ -128,12 +131,30 @@ def timeline_chart(frame: Mapping[str, Any]) -> Figure:
         "base": [s["start_s"] * scale for s in stages],
         "x": [(s["finish_s"] - s["start_s"]) * scale for s in stages],
         "marker": {"color": [colors[s["unit"]] for s in stages]},
-        "hovertext": [_stage_words(s) for s in stages],
+        "hovertext": [s["words"] for s in stages],
         "hoverinfo": "text",
     }  # fmt: skip
     return _figure([trace], "when each stage runs", len(rows), row_px=_STAGE_PX,
                    xaxis={"range": [0, frame["time_s"] * scale], "nticks": 6,
                           "ticksuffix": f" {unit}"})  # fmt: skip
+
+
+def _by_name(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per stage: a stage on several units is named after one that computes."""
+    names = dict.fromkeys(stage["stage"] for stage in stages)
+    rows = []
+    for name in names:
+        parts = [stage for stage in stages if stage["stage"] == name]
+        computing = [part for part in parts if part["bytes"] is None] or parts
+        rows.append({
+            "stage": name,
+            "unit": max(computing, key=lambda part: part["busy_s"])["unit"],
+            "memory": all(part["bytes"] is not None for part in parts),
+            "start_s": min(part["start_s"] for part in parts),
+            "finish_s": max(part["finish_s"] for part in parts),
+            "words": "<br>".join(_stage_words(part) for part in parts),
+        })  # fmt: skip
+    return rows
 
 
 def cause_chart(system: Mapping[str, Any]) -> Figure:
@@ -154,21 +175,23 @@ def cause_chart(system: Mapping[str, Any]) -> Figure:
         for cause, (color, meaning) in CAUSES.items()
     ]  # fmt: skip
     return _figure(traces, "what each unit did", len(units), row_px=_STAGE_PX + 4,
-                   xaxis={"range": [0, 1], "tickformat": ".0%", "nticks": 6})  # fmt: skip
+                   xaxis=_SHARES)  # fmt: skip
 
 
 def _stacked(
-    part: str, values: Sequence[float], names: Sequence[str], totals: Mapping[str, float],
-    look: tuple[str, str], unit: str, *, share: bool,
+    part: str, values: Mapping[str, float], totals: Mapping[str, float], look: tuple[str, str],
+    unit: str, per: Mapping[str, float],
 ) -> dict[str, Any]:  # fmt: skip
+    """Return one part of every system's bar, its length in units of ``per`` system."""
     color, fill = look
+    pattern = {"shape": fill, "fgcolor": "#ffffff", "size": 6, "fillmode": "overlay"}
     return {
-        "type": "bar", "orientation": "h", "name": part, "y": list(names),
-        "x": [v / totals[n] if share else v for v, n in zip(values, names)],
-        "marker": {"color": color, "pattern": {"shape": fill, "fgcolor": "#ffffff", "size": 6}},
+        "type": "bar", "orientation": "h", "name": part, "y": list(values),
+        "x": [value / per[name] for name, value in values.items()],
+        "marker": {"color": color, "pattern": pattern},
         "hovertext": [
-            f"{n}: {part} {quantity(v, unit)}, {percent(v / totals[n])}"
-            for v, n in zip(values, names)
+            f"{name}: {part} {quantity(value, unit)}, {percent(value / totals[name])}"
+            for name, value in values.items()
         ],
         "hoverinfo": "text",
     }  # fmt: skip
@@ -177,13 +200,6 @@ def _stacked(
 def _system_colors(names: Iterable[str], baseline: str) -> list[str]:
     others = iter(_SYSTEMS * 9)
     return [_BASELINE if name == baseline else next(others) for name in names]
-
-
-def _time_unit(span_s: float) -> tuple[float, str]:
-    for scale, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
-        if span_s * scale >= 1:
-            return scale, unit
-    return 1e9, "ns"
 
 
 def _stage_words(stage: Mapping[str, Any]) -> str:

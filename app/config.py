@@ -91,7 +91,7 @@ class RunConfig(_Part):
 def run_model() -> type[RunConfig]:
     """Return :class:`RunConfig` with the parameters of every registered method."""
     configs = tuple(load_method(kind).config for kind in METHODS)
-    methods: Any = Annotated[Union[configs], Field(discriminator="kind")]  # type: ignore[valid-type]  # noqa: UP007
+    methods: Any = Annotated[Union[configs], Field(discriminator="kind")]  # noqa: UP007  (a tuple of types)
     described = SystemConfig.model_fields["method"].description
     system = create_model(
         "SystemConfig",

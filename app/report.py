@@ -26,9 +26,9 @@ _IMAGE_QUALITY = 90
 _MOST_CAMERAS = 2
 
 _RATIOS = (
-    ("speedup", "speedup", "faster"),
-    ("energy_saving", "energy saving", "less energy"),
-    ("dram_saving", "DRAM saving", "less DRAM traffic"),
+    ("speedup", "speedup", ("faster", "slower")),
+    ("energy_saving", "energy saving", ("less energy", "more energy")),
+    ("dram_saving", "DRAM saving", ("less DRAM traffic", "more DRAM traffic")),
 )
 
 
@@ -116,7 +116,7 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         if name == result["baseline"]:
             continue
         numbers = [
-            (ratio(system[key]), words, range_text(system["interval"][key], TIMES))
+            _better_or_worse(system[key], system["interval"][key], *words)
             for key, _, words in _RATIOS
             if system[key] is not None
         ]
@@ -125,6 +125,15 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
             {"name": name, "title": _system_title(system), "numbers": numbers, "quality": quality}
         )
     return cards
+
+
+def _better_or_worse(
+    value: float, bounds: list[float], better: str, worse: str
+) -> tuple[str, str, str]:
+    """Return a ratio, its word and its range, so that the number reads 1 or more."""
+    if float(f"{value:.3g}") >= 1:
+        return ratio(value), better, range_text(bounds, TIMES)
+    return ratio(1 / value), worse, range_text([1 / bounds[1], 1 / bounds[0]], TIMES)
 
 
 def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -149,7 +158,7 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
         ("power", row("power_w", "W", lambda v: quantity(v, "W"))),
         ("DRAM traffic", row("dram_bytes", "B", lambda v: quantity(v, "B"))),
         ("DRAM saving", row("dram_saving", TIMES, ratio)),
-        ("area", row("area_mm2", " mm²", digits)),
+        ("area", row("area_mm2", "mm²", lambda v: f"{digits(v)} mm²")),
     ]
     image = [
         ("exact", "") if s["exact"] else (f"{s['psnr_db']:.2f} dB", f"SSIM {s['ssim']:.4f}")
@@ -190,9 +199,10 @@ def _psnr_words(error: Mapping[str, Any]) -> str:
 def _difference(
     title: str, caption: str, image: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]
 ) -> dict[str, str]:
-    apart = np.abs(image.astype(np.int16) - reference.astype(np.int16)) * _AMPLIFIED
-    pixels = np.minimum(apart, 255).astype(np.uint8)
-    return {"title": title, "caption": caption, "src": _picture(pixels)}
+    apart = np.abs(image.astype(np.int16) - reference.astype(np.int16))
+    pixels = np.minimum(apart * _AMPLIFIED, 255).astype(np.uint8)
+    most = f"{caption}; largest {int(apart.max())} of 255"
+    return {"title": title, "caption": most, "src": _picture(pixels)}
 
 
 def _picture(image: npt.NDArray[np.uint8]) -> str:

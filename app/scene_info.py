@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from archsim.base.yaml_places import Places, validate
 from archsim.output import to_json
 from archsim.progress import ConsoleReporter
 from archsim.traces.gs3d.statistics import scene_statistics
@@ -20,7 +21,7 @@ __all__ = ["print_scene_info"]
 def print_scene_info(file: str, *, lod: int | None, as_json: bool) -> None:
     """Print the statistics of a scene file or built-in, as a table or as JSON."""
     reporter = ConsoleReporter(Console(stderr=True))
-    workload = Gs3dWorkload(scene=file, lod=lod)
+    workload: Gs3dWorkload = validate(Gs3dWorkload, {"scene": file, "lod": lod}, Places("options"))
     with reporter.step("reading the scene") as progress:
         scene = load_scene(workload, seed=0, progress=progress)
         statistics = scene_statistics(scene).to_dict()

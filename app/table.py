@@ -123,15 +123,11 @@ def _streams(system: Mapping[str, Any]) -> str:
 
 
 def _assumptions(result: Mapping[str, Any]) -> Text:
-    assumed = {place for s in result["systems"].values() for place in s["assumed"]}
-    text = Text()
-    for name, system in result["systems"].items():
-        for note in system["notes"]:
-            text.append(f"\nnote: {name}: {note}", "yellow")
-    if assumed:
-        text.append(
-            f"\n{len(assumed)} constants are assumed, not published; the report lists them. "
-            "Ranges come from the constants' ranges.",
-            "dim",
-        )
-    return text
+    systems = result["systems"].values()
+    assumed = {place + text for s in systems for place, text in s["assumed"].items()}
+    notes = {note for s in systems for note in s["notes"]}
+    return Text(
+        f"\nRanges come from the constants' ranges; {len(assumed)} constants are assumed, not "
+        f"published. The report lists them, their sources and {len(notes)} notes.",
+        "dim",
+    )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["DASH", "TIMES", "digits", "percent", "quantity", "range_text", "ratio", "size"]
+__all__ = [
+    "DASH",
+    "TIMES",
+    "digits",
+    "percent",
+    "quantity",
+    "range_text",
+    "ratio",
+    "scale_of",
+    "size",
+]
 
 TIMES = "\u00d7"  # multiplication sign
 DASH = "\u2013"  # en dash
@@ -57,3 +67,11 @@ def range_text(bounds: Sequence[float], unit: str) -> str:
         if abs(high) >= factor * 0.9995:
             return f"{digits(low / factor)}{DASH}{quantity(high, unit)}"
     return f"{digits(low)}{DASH}{quantity(high, unit)}"
+
+
+def scale_of(most: float, unit: str) -> tuple[float, str]:
+    """Return the factor and unit in which ``most`` is at least 1: ``(1e3, "ms")``."""
+    for factor, prefix in _PREFIXES:
+        if most >= factor:
+            return 1 / factor, f"{prefix}{unit}"
+    return 1e9, f"n{unit}"
