@@ -2,9 +2,9 @@
 
 Both renders start from the reference's tile lists, nearest Gaussian first. *Coverage* drops the
 Gaussians of voxels that no ray of the group crosses and keeps the exact order. *Order* keeps all
-Gaussians but takes them voxel by voxel in the group's order; a voxel that no ray crosses comes
-behind that head of the queue whose L1 index distances do not exceed its own. With all voxels
-queued and exact order both would equal the reference.
+Gaussians but takes them voxel by voxel in the group's order; before a voxel that no ray crosses
+come as many queued voxels as have at most its L1 index distance. With all voxels queued and exact
+order both would equal the reference.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ def render_errors(
                 + tiles % tiles_x * groups.tile // groups.group_w)  # fmt: skip
     pairs = np.bincount(group_of, np.diff(tile_start), minlength=count).astype(np.int64)
     struck = np.zeros((count, 2), np.int64)
+    l1 = distances.l1 - distances.l1.min()
     for first, last in batches(pairs, _PAIRS_PER_CALL):
         _render(
-            first, last, groups, tiles_x, queue.start, queue.voxel, distances.l1,
+            first, last, groups, tiles_x, queue.start, queue.voxel, int(l1.max()), l1,
             distances.rank_l1, voxel_of, features, depth, tile_start, pair_visible, rule,
             coverage.colour, coverage.transmittance, order.colour, order.transmittance, struck,
         )  # fmt: skip
@@ -126,19 +127,21 @@ def _stable_order(keys: Array) -> Array:
 
 @njit()
 def _render_group(
-    g: int, groups: Groups, tiles_x: int, queue_start: Array, queue: Array, l1: Array,
-    rank_l1: Array, voxel_of: Array, features: Array, depth: Array, tile_start: Array,
+    g: int, groups: Groups, tiles_x: int, queue_start: Array, queue: Array, farthest: int,
+    l1: Array, rank_l1: Array, voxel_of: Array, features: Array, depth: Array, tile_start: Array,
     pair_visible: Array, rule: BlendRule, coverage: Array, coverage_t: Array, order: Array,
     order_t: Array, struck: Array,
 ) -> None:  # fmt: skip
-    # Keys that sort as the module says: (distance, 0, place in the queue) for queued voxels,
-    # (distance, 1, rank by distance) for the others; distances of queued voxels never decrease.
+    # Keys that sort as the module says: odd multiples of V for queued voxels, and between them
+    # the others, among themselves by distance; ranks are below V, the number of voxels.
     voxels = np.int64(l1.size)
     place = np.full(l1.size, -1, np.int64)
-    furthest = np.int64(0)
+    no_farther = np.zeros(farthest + 1, np.int64)  # queued voxels of at most this distance
     for entry in range(queue_start[g], queue_start[g + 1]):
-        furthest = max(furthest, l1[queue[entry]])
-        place[queue[entry]] = 2 * furthest * voxels + entry - queue_start[g]
+        place[queue[entry]] = (2 * (entry - queue_start[g]) + 1) * voxels
+        no_farther[l1[queue[entry]]] += 1
+    for distance in range(farthest):
+        no_farther[distance + 1] += no_farther[distance]
     tile = groups.tile
     x0 = g % groups.groups_x * groups.group_w
     y0 = g // groups.groups_x * groups.group_h
@@ -156,7 +159,7 @@ def _render_group(
                     covered[kept] = entries[i]
                     kept += 1
                 else:
-                    keys[i] = (2 * l1[voxel] + 1) * voxels + rank_l1[voxel]
+                    keys[i] = 2 * no_farther[l1[voxel]] * voxels + rank_l1[voxel]
             struck[g, 0] += entries.size - kept
             _blend_list(covered[:kept], x, y, tile, features, rule, coverage, coverage_t)
             place_in_list = _stable_order(keys)
@@ -173,12 +176,12 @@ def _render_group(
 @njit(parallel=True)
 def _render(
     first: int, last: int, groups: Groups, tiles_x: int, queue_start: Array, queue: Array,
-    l1: Array, rank_l1: Array, voxel_of: Array, features: Array, depth: Array,
+    farthest: int, l1: Array, rank_l1: Array, voxel_of: Array, features: Array, depth: Array,
     tile_start: Array, pair_visible: Array, rule: BlendRule, coverage: Array, coverage_t: Array,
     order: Array, order_t: Array, struck: Array,
 ) -> None:  # fmt: skip
     for g in prange(first, last):
         _render_group(
-            g, groups, tiles_x, queue_start, queue, l1, rank_l1, voxel_of, features, depth,
-            tile_start, pair_visible, rule, coverage, coverage_t, order, order_t, struck,
+            g, groups, tiles_x, queue_start, queue, farthest, l1, rank_l1, voxel_of, features,
+            depth, tile_start, pair_visible, rule, coverage, coverage_t, order, order_t, struck,
         )  # fmt: skip
