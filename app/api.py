@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -100,8 +102,14 @@ class Result:
         (folder / "result.json").write_text(to_json(self.data), encoding="utf-8")
         (folder / "manifest.json").write_text(to_json(self.manifest), encoding="utf-8")
         write_tables(self.data, folder / "tables")
+        written: dict[bytes, Path] = {}  # exact frames are one image under several names
         for name, image in self.images.items():
-            write_png(image, folder / "images" / f"{_file_name(name)}.png")
+            file = folder / "images" / f"{_file_name(name)}.png"
+            twin = written.setdefault(hashlib.sha256(image.tobytes()).digest(), file)
+            if twin is file:
+                write_png(image, file)
+            else:
+                shutil.copyfile(twin, file)
         self.report(folder / "report.html")
 
 

@@ -29,14 +29,13 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line; errors go to stderr in one message, with their own exit status."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)
+        if status == _INTERRUPTED:  # newer versions of typer turn Ctrl-C into a status
+            raise KeyboardInterrupt
+        sys.exit(status if isinstance(status, int) else 0)
     except ArchsimError as error:
         _fail(error.render(), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written, finished traces are kept", _INTERRUPTED)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; nothing was written, finished traces are kept", _INTERRUPTED)
     except MemoryError:
         _fail("out of memory\n  remedy: use a smaller scene, or set memory_limit", 4)
@@ -71,7 +70,8 @@ def root(
 @app.command()
 def run(
     config: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped configuration.")
+        str,
+        typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped one."),
     ],
     assignments: Annotated[
         list[str] | None,
