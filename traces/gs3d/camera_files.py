@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from math import tan
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def _read_json(path: Path, resolution: tuple[int, int] | None) -> list[Camera]:
     except (ValueError, OSError) as error:
         raise InputError(f"truncated or not JSON: {error}", place=str(path),
                          remedy=_AGAIN) from error  # fmt: skip
+    read: Callable[[Any, Any, tuple[int, int] | None, str], Camera]
     if isinstance(data, list):
         read, items = _inria_camera, data
     elif isinstance(data, dict) and isinstance(data.get("frames"), list):

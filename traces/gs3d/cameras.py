@@ -42,22 +42,24 @@ class Orbit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    views: int = Field(1, ge=1, description="Number of views. Example: 8")
+    views: int = Field(default=1, ge=1, description="Number of views. Example: 8")
     start_deg: float = Field(
-        0.0, description="Angle a of the first view in degrees; 0 looks along +z. Example: 90"
+        default=0.0,
+        description="Angle a of the first view in degrees; 0 looks along +z. Example: 90",
     )
     arc_deg: float = Field(
-        360.0,
+        default=360.0,
         ge=-360,
         le=360,
         description="Angle in degrees over which the views spread evenly; a whole circle does "
         "not repeat its first view. Example: 80",
     )
     fov_deg: _FOV = Field(
-        50.0, description="Horizontal field of view in degrees (the image's width). Example: 50"
+        default=50.0,
+        description="Horizontal field of view in degrees (the image's width). Example: 50",
     )
     distance: float = Field(
-        1.0, gt=0, description="Factor on the distance that frames the scene. Example: 0.5"
+        default=1.0, gt=0, description="Factor on the distance that frames the scene. Example: 0.5"
     )
 
 
@@ -84,9 +86,10 @@ class CameraPath(BaseModel):
         description="Poses; positions and targets in between are interpolated linearly. "
         "Example: [{position: [0, -1, -3], look_at: [0, -1, 0]}]",
     )
-    views: int = Field(1, ge=1, description="Number of views. Example: 30")
+    views: int = Field(default=1, ge=1, description="Number of views. Example: 30")
     fov_deg: _FOV = Field(
-        60.0, description="Horizontal field of view in degrees (the image's width). Example: 60"
+        default=60.0,
+        description="Horizontal field of view in degrees (the image's width). Example: 60",
     )
 
 

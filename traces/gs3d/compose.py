@@ -55,10 +55,12 @@ class Part(BaseModel):
         description="Scene file or folder, or builtin:NAME. Example: playbot/lod-meta.json"
     )
     lod: int | None = Field(
-        None, ge=0, description="Level of detail of a streamed SOG, 0 is the finest. Example: 1"
+        default=None,
+        ge=0,
+        description="Level of detail of a streamed SOG, 0 is the finest. Example: 1",
     )
     gaussians: int | None = Field(
-        None, ge=1, description="Number of Gaussians of a built-in scene. Example: 50000"
+        default=None, ge=1, description="Number of Gaussians of a built-in scene. Example: 50000"
     )
     at: list[Vector3] = Field(
         default=[(0.0, 0.0, 0.0)],
@@ -67,17 +69,17 @@ class Part(BaseModel):
         "Example: [[0, 0, 0], [2, 0, 1]]",
     )
     grid: Grid | None = Field(
-        None,
+        default=None,
         description="A grid of copies around each place. "
         "Example: {counts: [4, 1, 3], spacing: [2.2, 1, 2]}",
     )
-    scale: float = Field(1.0, gt=0, description="Factor on all lengths. Example: 0.5")
+    scale: float = Field(default=1.0, gt=0, description="Factor on all lengths. Example: 0.5")
     rotate_deg: Vector3 = Field(
         default=(0.0, 0.0, 0.0),
         description="Turn in degrees about the x, then y, then z axis. Example: [0, 90, 0]",
     )
     turn_deg: float = Field(
-        0.0,
+        default=0.0,
         description="Further turn about the vertical y axis from each copy to the next, in "
         "degrees. Example: 37",
     )

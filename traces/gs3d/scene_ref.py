@@ -11,7 +11,7 @@ import numpy as np
 
 from archsim.base.errors import ConfigError
 from archsim.base.hashing import hash_path
-from archsim.traces.gs3d.builtin import BUILTIN_PREFIX, builtin_scene
+from archsim.traces.gs3d.builtin import BUILTIN_PREFIX, BuiltinScene, builtin_scene
 from archsim.traces.gs3d.formats import SceneFile, open_scene_file
 from archsim.traces.gs3d.formats.scene_file import Progress
 from archsim.traces.gs3d.memory import scene_bytes
@@ -60,13 +60,13 @@ class SceneRef:
 
     def key(self, seed: int) -> dict[str, Any]:
         """Return what the scene's content depends on, JSON-able; files by their hash."""
-        own: dict[str, Any] = {"sh_degree": self.sh_degree}
         if self.builtin is not None:
             count, degree, _ = self.size()
             return {"builtin": self.builtin, "gaussians": count, "sh_degree": degree, "seed": seed}
         file = self._file()
         files = [_hash_file(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in file.files]
-        return {**own, "format": file.format, "lod": file.detail.get("lod"), "files": files}
+        lod = file.detail.get("lod")
+        return {"sh_degree": self.sh_degree, "format": file.format, "lod": lod, "files": files}
 
     def load(self, seed: int, progress: Progress | None = None) -> Scene:
         """Read or make the scene. Memory is the caller's to check first, from :meth:`size`."""
@@ -81,7 +81,7 @@ class SceneRef:
             scene = replace(scene, sh=kept, source=source)
         return replace(scene, source={**scene.source, "content": self.key(seed)["files"]})
 
-    def _builtin(self) -> Any:
+    def _builtin(self) -> BuiltinScene:
         if self.lod is not None:
             raise ConfigError(f"lod: {self.lod} is given, but {self.scene} has no levels of detail",
                               place="workload.lod", remedy="leave lod out")  # fmt: skip

@@ -64,7 +64,8 @@ def sh_rotation(rotation: F64, degree: int) -> list[F64]:
     directions = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1)
     here, there = sh_basis(directions, degree), sh_basis(directions @ rotation.T, degree)
     bands = [slice(lower * lower, (lower + 1) ** 2) for lower in range(1, degree + 1)]
-    return [np.linalg.lstsq(there[:, b], here[:, b], rcond=None)[0] for b in bands]
+    found = (np.linalg.lstsq(there[:, b], here[:, b], rcond=None)[0] for b in bands)
+    return [matrix.astype(np.float64) for matrix in found]
 
 
 def rotate_sh(sh: npt.NDArray[Any], matrices: list[F64]) -> npt.NDArray[np.float32]:

@@ -49,23 +49,23 @@ class Cameras(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     orbit: Orbit | None = Field(
-        None, description="Cameras on a circle around the scene. Example: {views: 4}"
+        default=None, description="Cameras on a circle around the scene. Example: {views: 4}"
     )
     path: CameraPath | None = Field(
-        None,
+        default=None,
         description="Cameras along keyframes. "
         "Example: {views: 10, keyframes: [{position: [0, -1, -3], look_at: [0, -1, 0]}]}",
     )
     file: str | None = Field(
-        None,
+        default=None,
         description="INRIA cameras.json, NeRF transforms.json or a COLMAP sparse folder. "
         "Example: train/cameras.json",
     )
     builtin: BuiltinViews | None = Field(
-        None, description="The built-in scene's own views. Example: {views: 4}"
+        default=None, description="The built-in scene's own views. Example: {views: 4}"
     )
     pick: list[int] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Indices of the cameras to keep, from 0. Example: [0, 5, 9]",
     )
@@ -90,7 +90,9 @@ class Gs3dWorkload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["gs3d"] = Field("gs3d", description="The workload's domain. Example: gs3d")
+    kind: Literal["gs3d"] = Field(
+        default="gs3d", description="The workload's domain. Example: gs3d"
+    )
     scene: Annotated[
         Annotated[str, Tag("name")] | Annotated[Composition, Tag("composition")],
         Discriminator(_scene_kind),
@@ -99,19 +101,19 @@ class Gs3dWorkload(BaseModel):
         "lod-meta.json, builtin:object, builtin:room, or a composition. Example: builtin:room",
     )
     lod: int | None = Field(
-        None,
+        default=None,
         ge=0,
         description="Level of detail of a streamed SOG, 0 is the finest and the default. "
         "Example: 2",
     )
     gaussians: int | None = Field(
-        None,
+        default=None,
         ge=1000,
         description="Number of Gaussians of a built-in scene; each has its default. "
         "Example: 1000000",
     )
     sh_degree: int | None = Field(
-        None,
+        default=None,
         ge=0,
         le=3,
         description="Highest degree of spherical harmonics kept of a file (default: all), or made "
@@ -122,7 +124,7 @@ class Gs3dWorkload(BaseModel):
         description="Where the cameras come from. Example: {orbit: {views: 1}}",
     )
     resolution: tuple[int, int] | None = Field(
-        None,
+        default=None,
         description="Width and height in pixels; default: a camera file's own, 1280 x 720 for "
         "generated cameras. Intrinsics of a file are rescaled. Example: [1280, 720]",
     )

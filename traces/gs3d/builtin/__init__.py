@@ -9,14 +9,14 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ConfigDict, Field
 
 from archsim.base.errors import ConfigError
-from archsim.traces.gs3d.builtin import still_life
 from archsim.traces.gs3d.builtin import room as room_scene
+from archsim.traces.gs3d.builtin import still_life
 from archsim.traces.gs3d.builtin.gaussians import SCRATCH_BYTES_PER_GAUSSIAN, gaussians_on
 from archsim.traces.gs3d.builtin.stage import Stage
 from archsim.traces.gs3d.cameras import CameraPath, Keyframe
 from archsim.traces.gs3d.scene import Scene
 
-__all__ = ["BUILTIN_PREFIX", "BUILTINS", "BuiltinScene", "BuiltinViews", "builtin_scene"]
+__all__ = ["BUILTINS", "BUILTIN_PREFIX", "BuiltinScene", "BuiltinViews", "builtin_scene"]
 
 #: How configurations name a built-in scene: ``builtin:room``.
 BUILTIN_PREFIX = "builtin:"
@@ -27,9 +27,9 @@ class BuiltinViews(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    views: int = Field(1, ge=1, description="Number of views along the path. Example: 4")
+    views: int = Field(default=1, ge=1, description="Number of views along the path. Example: 4")
     fov_deg: float = Field(
-        75.0, gt=0, lt=180, description="Horizontal field of view in degrees. Example: 75"
+        default=75.0, gt=0, lt=180, description="Horizontal field of view in degrees. Example: 75"
     )
 
 
@@ -70,9 +70,7 @@ class BuiltinScene:
 
     def views(self, asked: BuiltinViews) -> CameraPath:
         """Return the scene's own camera path."""
-        return CameraPath(
-            keyframes=list(self.keyframes), views=asked.views, fov_deg=asked.fov_deg
-        )
+        return CameraPath(keyframes=list(self.keyframes), views=asked.views, fov_deg=asked.fov_deg)
 
 
 BUILTINS = {

@@ -6,6 +6,7 @@ they decide how many tiles and voxels a Gaussian touches, which is what machines
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi, sqrt
 
@@ -20,13 +21,13 @@ from archsim.traces.gs3d.sh_rotation import sh_basis
 __all__ = ["SCRATCH_BYTES_PER_GAUSSIAN", "gaussians_on"]
 
 #: Peak of making a scene beyond its arrays: the samples' columns, float64 (measured, rounded up).
-SCRATCH_BYTES_PER_GAUSSIAN = 400
+SCRATCH_BYTES_PER_GAUSSIAN = 300
 
 # Medians and spreads (of the logarithm), fitted by eye to the trained scenes' percentiles.
 _SIZE = 0.95  # standard deviation in the surface over the Gaussians' spacing
 _SIZE_SPREAD = 0.4
 _LONGEST = 2.2  # long axis over size: beyond it the short axis alone shrinks
-_THICKEST = 0.15  # thickness over spacing
+_THICKEST = 0.25  # thickness over spacing
 _ELONGATION, _ELONGATION_SPREAD = 3.0, 0.85  # long over short axis in the surface
 _FLATNESS, _FLATNESS_SPREAD = 6.0, 0.8  # short axis in the surface over thickness
 _OPACITY_LOGIT, _OPACITY_SPREAD = 0.6, 1.8
@@ -52,6 +53,13 @@ class _Samples:
     gloss: F64
     glow: F64
 
+    def rows(self, block: slice) -> _Samples:
+        """Return a view of some rows."""
+        return _Samples(*(getattr(self, name)[block] for name in _COLUMNS))
+
+
+_COLUMNS = tuple(_Samples.__dataclass_fields__)
+
 
 def gaussians_on(
     stage: Stage, count: int, sh_degree: int, seed: int
@@ -61,25 +69,30 @@ def gaussians_on(
     shares = _shares(stage.surfaces, count)
     parts = [_sample(s, n, area, rng) for s, (n, area) in zip(stage.surfaces, shares) if n]
     columns = _Samples(*(np.concatenate([getattr(p, name) for p in parts])
-                         for name in _Samples.__dataclass_fields__))  # fmt: skip
+                         for name in _COLUMNS))  # fmt: skip
     del parts
-    scales, quats, opacities = _shapes(columns, rng)
+    scales, quats = np.empty((count, 3), np.float32), np.empty((count, 4), np.float32)
+    opacities, sh = (
+        np.empty(count, np.float32),
+        np.zeros((count, (sh_degree + 1) ** 2, 3), np.float32),
+    )
+    blocks = [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+    for b in blocks:
+        scales[b], quats[b], opacities[b] = _shapes(columns.rows(b), rng)
     stray = rng.random(count) < _STRAY_SHARE
     columns.position[stray] += rng.normal(0, 0.04, (int(stray.sum()), 3))
     opacities[stray] *= np.float32(0.12)
-    sh = np.zeros((count, (sh_degree + 1) ** 2, 3), np.float32)
-    for start in range(0, count, BLOCK):
-        _light(stage, columns, slice(start, min(start + BLOCK, count)), sh, sh_degree, rng)
+    for b in blocks:
+        _light(stage, columns.rows(b), sh[b], sh_degree, rng)
     return columns.position.astype(np.float32), scales, quats, opacities, sh
 
 
-def _shares(surfaces: object, count: int) -> list[tuple[int, float]]:
+def _shares(surfaces: Sequence[Surface], count: int) -> list[tuple[int, float]]:
     """Return per surface how many of the Gaussians it gets, and its area."""
-    listed: list[Surface] = list(surfaces)  # type: ignore[call-overload]
-    areas = np.array([_cell_areas(s).sum() for s in listed])
-    weights = areas * np.array([s.detail for s in listed])
-    fewest = min(_FEWEST, count // len(listed))
-    exact = fewest + (count - fewest * len(listed)) * weights / weights.sum()
+    areas = np.array([_cell_areas(s).sum() for s in surfaces])
+    weights = areas * np.array([s.detail for s in surfaces])
+    fewest = min(_FEWEST, count // len(surfaces))
+    exact = fewest + (count - fewest * len(surfaces)) * weights / weights.sum()
     whole = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - whole), kind="stable")  # largest remainders get the rest
     whole[order[: count - int(whole.sum())]] += 1
@@ -236,11 +249,9 @@ def _quats(x: F64, y: F64, z: F64) -> F32:
     return quats.astype(np.float32)
 
 
-def _light(
-    stage: Stage, s: _Samples, block: slice, sh: F32, sh_degree: int, rng: np.random.Generator
-) -> None:
-    """Write the colours of a block: light and shadow into DC, highlights into the higher bands."""
-    p, n, albedo = s.position[block], s.normal[block], s.albedo[block]
+def _light(stage: Stage, s: _Samples, sh: F32, sh_degree: int, rng: np.random.Generator) -> None:
+    """Write the colours of some rows: light and shadow in DC, highlights in the higher bands."""
+    p, n = s.position, s.normal
     open_sky = np.ones(len(p))
     for at, facing in stage.corners:
         distance = np.abs((p - np.array(at)) @ np.array(facing, np.float64))
@@ -255,17 +266,16 @@ def _light(
         # seen brightest when looking against the mirrored ray
         mirrored = 2 * facing[:, None] * n - towards
         lobes.append((-mirrored, shine * (facing > 0)))
-    glow = s.glow[block]
-    colour = albedo * (light * (1 - glow) + glow)[:, None]
+    colour = s.albedo * (light * (1 - s.glow) + s.glow)[:, None]
     colour += rng.normal(0, _COLOUR_NOISE, (len(p), 1))
     colour = np.clip(colour, 0.01, 0.98)
-    sh[block, 0] = (colour - 0.5) / SH_C0
+    sh[:, 0] = (colour - 0.5) / SH_C0
     for direction, strength in lobes if sh_degree else ():
         basis = sh_basis(direction, sh_degree)
         for degree in range(1, sh_degree + 1):
             band = slice(degree * degree, (degree + 1) ** 2)
-            amount = 0.55 * _LOBE[degree] * s.gloss[block] * strength
-            sh[block, band] += (basis[:, band] * amount[:, None])[:, :, None].astype(np.float32)
+            amount = 0.55 * _LOBE[degree] * s.gloss * strength
+            sh[:, band] += (basis[:, band] * amount[:, None])[:, :, None].astype(np.float32)
 
 
 def _towards(

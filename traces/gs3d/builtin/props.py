@@ -49,10 +49,13 @@ def _leaf(base: F64, azimuth: float, length: float, rise: float, width: float,
         return position
 
     def texture(p: F64, u: F64, v: F64) -> F64:
-        vein = np.exp(-(((u - 0.5) / 0.05) ** 2)) + 0.3 * np.abs(np.sin(22 * v + 6 * np.abs(u - 0.5)))
-        return blend(green, np.array([0.62, 0.74, 0.36]), 0.45 * vein) * (
-            1 + 0.08 * waves(p, 25, 7)
-        )[:, None]
+        vein = np.exp(-(((u - 0.5) / 0.05) ** 2)) + 0.3 * np.abs(
+            np.sin(22 * v + 6 * np.abs(u - 0.5))
+        )
+        return (
+            blend(green, np.array([0.62, 0.74, 0.36]), 0.45 * vein)
+            * (1 + 0.08 * waves(p, 25, 7))[:, None]
+        )
 
     return Surface(point, texture, detail=1.5, gloss=0.35, cells=12)
 

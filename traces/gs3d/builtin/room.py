@@ -166,7 +166,8 @@ def _sofa() -> list[Surface]:
     mustard = stripes((0.85, 0.62, 0.20), (0.93, 0.86, 0.70), (0.7, 0.7, 0), 0.09)
     parts.append(rounded((x - 0.8, -0.68, z - 0.02), (0.42, 0.40, 0.16), mustard,
                          roundness=0.45, turn_deg=25, detail=1.8))  # fmt: skip
-    parts.append(rounded((x + 0.82, -0.68, z), (0.40, 0.38, 0.16), plain((0.78, 0.35, 0.25), 0.1, 50),
+    coral = plain((0.78, 0.35, 0.25), 0.1, 50)
+    parts.append(rounded((x + 0.82, -0.68, z), (0.40, 0.38, 0.16), coral,
                          roundness=0.45, turn_deg=-20, detail=1.8))  # fmt: skip
     for side in (-1, 1):
         for depth in (-0.4, 0.4):
@@ -278,8 +279,12 @@ def _sunset(p: F64, u: F64, v: F64) -> F64:
 def _shapes(p: F64, u: F64, v: F64) -> F64:
     """An abstract print: discs and a bar on paper."""
     colour = np.broadcast_to(np.array([0.92, 0.89, 0.82]), p.shape)
-    for x, y, r, c in ((0.35, 0.35, 0.2, (0.80, 0.30, 0.22)), (0.62, 0.55, 0.24, (0.20, 0.35, 0.50)),
-                       (0.4, 0.74, 0.13, (0.90, 0.68, 0.25))):  # fmt: skip
+    discs = (
+        (0.35, 0.35, 0.20, (0.80, 0.30, 0.22)),
+        (0.62, 0.55, 0.24, (0.20, 0.35, 0.50)),
+        (0.40, 0.74, 0.13, (0.90, 0.68, 0.25)),
+    )
+    for x, y, r, c in discs:
         colour = np.where((np.hypot(u - x, (v - y) * 1.3) < r)[:, None], c, colour)
     bar = (np.abs(u + 0.6 * v - 0.75) < 0.018)[:, None]
     print_: F64 = np.where(bar, (0.12, 0.12, 0.13), colour)

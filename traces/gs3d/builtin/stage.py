@@ -12,12 +12,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["F64", "Light", "Stage", "Surface", "Texture", "box", "lathe", "patch", "rounded", "wall"]
+__all__ = [
+    "F64",
+    "Light",
+    "Stage",
+    "Surface",
+    "Texture",
+    "Vector",
+    "box",
+    "lathe",
+    "patch",
+    "rounded",
+    "wall",
+]
 
 F64 = npt.NDArray[np.float64]
 
+#: x, y, z in metres, y down.
+Vector = Sequence[float] | npt.NDArray[Any]
+
 #: Albedo (n, 3) in [0, 1] of points (n, 3) with parameters u, v (n,).
 Texture = Callable[[F64, F64, F64], F64]
+
+_OVERLAP = 0.025  # metres by which a wall's patches lie over each other, hiding the cuts
 
 
 @dataclass(frozen=True)
@@ -80,41 +97,41 @@ class Stage:
     corners: Sequence[tuple[Sequence[float], Sequence[float]]]
 
 
-def patch(
-    origin: Sequence[float], u: Sequence[float], v: Sequence[float], texture: Texture, **more: Any
-) -> Surface:
+def patch(origin: Vector, u: Vector, v: Vector, texture: Texture, **more: Any) -> Surface:
     """Return the parallelogram origin + [0, 1] u + [0, 1] v; u x v points outwards."""
     o, du, dv = (np.array(a, np.float64) for a in (origin, u, v))
     return Surface(lambda a, b: o + a[:, None] * du + b[:, None] * dv, texture, **more)
 
 
 def wall(
-    origin: Sequence[float],
-    u: Sequence[float],
-    v: Sequence[float],
+    origin: Vector,
+    u: Vector,
+    v: Vector,
     texture: Texture,
     holes: Sequence[tuple[float, float, float, float]],
     **more: Any,
 ) -> list[Surface]:
     """Return a parallelogram without its holes (u0, u1, v0, v1 in [0, 1]), cut into patches."""
     o, du, dv = (np.array(a, np.float64) for a in (origin, u, v))
+    lap_u, lap_v = (_OVERLAP / float(np.linalg.norm(d)) for d in (du, dv))
     rows = sorted({0.0, 1.0, *(r for h in holes for r in h[:2])})
     parts = []
-    for u0, u1 in pairwise(rows):
-        open_here = sorted((h[2], h[3]) for h in holes if h[0] <= u0 and h[1] >= u1)
+    for top, bottom in pairwise(rows):
+        open_here = sorted((h[2], h[3]) for h in holes if h[0] <= top and h[1] >= bottom)
         starts = [0.0, *(end for _, end in open_here)]
         ends = [*(start for start, _ in open_here), 1.0]
-        parts += [
-            patch(o + u0 * du + v0 * dv, (u1 - u0) * du, (v1 - v0) * dv, texture, **more)
-            for v0, v1 in zip(starts, ends)
-            if v1 > v0
-        ]
+        u0, u1 = max(0.0, top - lap_u), min(1.0, bottom + lap_u)
+        for start, end in zip(starts, ends):
+            v0, v1 = max(0.0, start - lap_v), min(1.0, end + lap_v)
+            if end > start:
+                corner = o + u0 * du + v0 * dv
+                parts.append(patch(corner, (u1 - u0) * du, (v1 - v0) * dv, texture, **more))
     return parts
 
 
 def box(
-    centre: Sequence[float],
-    size: Sequence[float],
+    centre: Vector,
+    size: Vector,
     texture: Texture,
     *,
     turn_deg: float = 0.0,
@@ -139,7 +156,7 @@ def box(
 
 
 def lathe(
-    centre: Sequence[float],
+    centre: Vector,
     profile: Sequence[tuple[float, float]],
     texture: Texture,
     **more: Any,
@@ -156,7 +173,8 @@ def lathe(
     def point(u: F64, v: F64) -> F64:
         r, h = np.interp(v, knots, radius), np.interp(v, knots, height)
         angle = 2 * pi * u
-        return c + np.stack([r * np.cos(angle), -h, -r * np.sin(angle)], axis=1)
+        position: F64 = c + np.stack([r * np.cos(angle), -h, -r * np.sin(angle)], axis=1)
+        return position
 
     return Surface(point, texture, **{"flat": False, "cells": 48, **more})
 
@@ -179,8 +197,8 @@ def _superellipse(roundness: float) -> tuple[Callable[[F64], F64], Callable[[F64
 
 
 def rounded(
-    centre: Sequence[float],
-    size: Sequence[float],
+    centre: Vector,
+    size: Vector,
     texture: Texture,
     *,
     roundness: float = 0.35,
@@ -198,8 +216,8 @@ def rounded(
         ring, height = across((0.25 - v / 2) % 1), along((0.25 - v / 2) % 1)
         x, y = ring * across(u) * half[0], -height * half[1]
         z = -ring * along(u) * half[2]
-        return c + np.stack(
-            [x * np.cos(turn) + z * np.sin(turn), y, z * np.cos(turn) - x * np.sin(turn)], axis=1
-        )
+        cos, sin = np.cos(turn), np.sin(turn)
+        position: F64 = c + np.stack([x * cos + z * sin, y, z * cos - x * sin], axis=1)
+        return position
 
     return Surface(point, texture, **{"flat": False, "cells": 64, **more})

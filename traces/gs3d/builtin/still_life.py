@@ -24,9 +24,10 @@ def stage(seed: int) -> Stage:
     """Return the still life; the seed chooses fruit and flowers."""
     rng = np.random.default_rng([seed, 2])
     oak = wood((0.42, 0.27, 0.15), (0.66, 0.46, 0.27), (1, 0, 0.3))
+    top = [(0, 0), (0.60, 0), (0.62, -0.015), (0.62, -0.035), (0.60, -0.05), (0, -0.05)]
+    steel = plain((0.75, 0.76, 0.78), 0.02)
     surfaces = [
-        lathe((0, 0, 0), [(0, 0), (0.60, 0), (0.62, -0.015), (0.62, -0.035), (0.60, -0.05), (0, -0.05)],
-              oak, gloss=0.45, detail=1.2, cells=128),
+        lathe((0, 0, 0), top, oak, gloss=0.45, detail=1.2, cells=128),
         lathe((0, 0, 0), [(0, 0.002), (0.36, 0.002), (0.37, 0.001)],
               checks((0.90, 0.87, 0.80), (0.66, 0.18, 0.18), 16, 4), detail=3.0),
         _knot((0.0, -0.25, -0.26)),
@@ -38,7 +39,7 @@ def stage(seed: int) -> Stage:
     for i, colour in enumerate(colours):
         surfaces += box((-0.36, -0.02 - 0.032 * i, -0.20), (0.22 - 0.02 * i, 0.03, 0.15),
                         plain(colour), turn_deg=20 + 22 * i, detail=2)  # fmt: skip
-    surfaces.append(rounded((-0.36, -0.145, -0.20), (0.08, 0.08, 0.08), plain((0.75, 0.76, 0.78), 0.02),
+    surfaces.append(rounded((-0.36, -0.145, -0.20), (0.08, 0.08, 0.08), steel,
                             roundness=1.0, gloss=1.0, detail=2.5))  # fmt: skip
     return Stage(
         surfaces,
@@ -84,8 +85,9 @@ def _knot(centre: tuple[float, float, float]) -> Surface:
 
     def texture(p: F64, _u: F64, v: F64) -> F64:
         share = 0.5 + 0.5 * np.sin(4 * pi * v)
-        return blend((0.85, 0.62, 0.20), (0.72, 0.35, 0.22), share) * (
-            1 + 0.05 * waves(p, 40, 10)
-        )[:, None]
+        return (
+            blend((0.85, 0.62, 0.20), (0.72, 0.35, 0.22), share)
+            * (1 + 0.05 * waves(p, 40, 10))[:, None]
+        )
 
     return Surface(point, texture, detail=2.2, gloss=1.0, flat=False, cells=64)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from archsim.traces.gs3d.builtin.stage import F64, Texture
+from archsim.traces.gs3d.builtin.stage import F64, Texture, Vector
 
 __all__ = ["blend", "checks", "plain", "planks", "stripes", "waves", "wood"]
 
@@ -25,22 +26,23 @@ def waves(p: F64, frequency: float, seed: int, octaves: int = 3) -> F64:
     return total / weight
 
 
-def blend(a: Sequence[float] | F64, b: Sequence[float] | F64, share: F64) -> F64:
+def blend(a: Vector, b: Vector, share: npt.NDArray[Any]) -> F64:
     """Return a (share 0) to b (share 1), per point."""
     s = np.clip(share, 0, 1)[:, None]
     mixed: F64 = np.asarray(a) * (1 - s) + np.asarray(b) * s
     return mixed
 
 
-def plain(colour: Sequence[float], noise: float = 0.06, frequency: float = 9.0) -> Texture:
+def plain(colour: Vector, noise: float = 0.06, frequency: float = 9.0) -> Texture:
     """Return one colour with faint stains."""
+
     def texture(p: F64, _u: F64, _v: F64) -> F64:
         return np.asarray(colour) * (1 + noise * waves(p, frequency, 1))[:, None]
 
     return texture
 
 
-def wood(dark: Sequence[float], light: Sequence[float], along: Sequence[float]) -> Texture:
+def wood(dark: Vector, light: Vector, along: Vector) -> Texture:
     """Return grain that runs along a direction."""
     axis = np.asarray(along, np.float64) / np.linalg.norm(along)
 
@@ -52,7 +54,7 @@ def wood(dark: Sequence[float], light: Sequence[float], along: Sequence[float]) 
     return texture
 
 
-def planks(width: float, length: float, dark: Sequence[float], light: Sequence[float]) -> Texture:
+def planks(width: float, length: float, dark: Vector, light: Vector) -> Texture:
     """Return floor boards along x with dark joints, each of its own tone."""
     grain = wood(dark, light, (1, 0, 0))
 
@@ -72,9 +74,7 @@ def planks(width: float, length: float, dark: Sequence[float], light: Sequence[f
     return texture
 
 
-def stripes(
-    a: Sequence[float], b: Sequence[float], along: Sequence[float], period: float
-) -> Texture:
+def stripes(a: Vector, b: Vector, along: Vector, period: float) -> Texture:
     """Return soft stripes across a direction."""
     axis = np.asarray(along, np.float64)
 
@@ -85,8 +85,9 @@ def stripes(
     return texture
 
 
-def checks(a: Sequence[float], b: Sequence[float], columns: int, rows: int) -> Texture:
+def checks(a: Vector, b: Vector, columns: int, rows: int) -> Texture:
     """Return a checkerboard in u and v."""
+
     def texture(p: F64, u: F64, v: F64) -> F64:
         odd = (np.floor(u * columns) + np.floor(v * rows)) % 2
         return blend(a, b, odd) * (1 + 0.05 * waves(p, 30, 5))[:, None]

@@ -36,7 +36,9 @@ _DECODE_THREADS = 4  # WebP decoding releases the interpreter lock; six or seven
 class SogFiles(Protocol):
     """Where the files of a SOG are: a folder or a zip."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """The folder, or the zip."""
 
     def read(self, name: str) -> bytes:
         """Return the file's bytes; :class:`InputError` when it is not there."""
@@ -56,9 +58,11 @@ class Folder:
         try:
             return (self.path / name).read_bytes()
         except OSError as error:
-            raise InputError(f"the SOG lacks its file {name!r} ({error.strerror})",
-                             place=str(self.path / name),
-                             remedy="copy or download the whole folder again") from error  # fmt: skip
+            raise InputError(
+                f"the SOG lacks its file {name!r} ({error.strerror})",
+                place=str(self.path / name),
+                remedy="copy or download the whole folder again",
+            ) from error
 
     def paths(self, names: list[str]) -> tuple[Path, ...]:
         """Return the files' paths."""
@@ -146,7 +150,7 @@ def _palette_degree(source: SogFiles, meta: dict[str, Any]) -> int:
 
 
 def decode_sog(sog: Sog, arrays: SceneArrays, at: int, ranges: list[tuple[int, int]]) -> int:
-    """Decode the records of ``ranges`` (offset, count) to ``arrays`` from ``at``; return the end."""
+    """Decode the records of ``ranges`` (offset, count) from ``at`` on; return the end."""
     meta, source = sog.meta, sog.source
     parts = [p for p in ("means", "scales", "quats", "sh0", "shN") if p in meta]
     wanted = [(p, str(n)) for p in parts for n in meta[p]["files"]]
@@ -171,8 +175,11 @@ def decode_sog(sog: Sog, arrays: SceneArrays, at: int, ranges: list[tuple[int, i
                 arrays.accept(at, at + last - first)
                 at += last - first
     except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise InputError(f"meta.json does not fit the images: {error}",
-                         place=str(source.path), remedy="export the scene again") from error  # fmt: skip
+        raise InputError(
+            f"meta.json does not fit the images: {error}",
+            place=str(source.path),
+            remedy="export the scene again",
+        ) from error
     return at
 
 
@@ -208,8 +215,8 @@ class _Tables:
         largest = quats[:, 3].astype(np.int64) - 252
         if (largest < 0).any():
             arrays.refuse(at, largest < 0, "no smallest-three rotation (alpha below 252)", "quats")
-        three = (quats[:, :3] / np.float32(255) - np.float32(0.5)) * np.float32(np.sqrt(2.0))
-        arrays.quats[block] = unpack_smallest_three(three, largest)
+        three = (quats[:, :3] / np.float32(255) - np.float32(0.5)) * np.sqrt(2.0)
+        arrays.quats[block] = unpack_smallest_three(three.astype(np.float32), largest)
         if self.palette is not None:
             labels = self.images[6][first:last].astype(np.int64)
             index = labels[:, 0] | labels[:, 1] << 8

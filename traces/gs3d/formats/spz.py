@@ -184,10 +184,7 @@ def open_spz(path: Path) -> Spz:
             place=f"{path}, byte offset 12",
             remedy="export the scene again; the header is damaged or of another format",
         )
-    if version == 4:
-        places = _read_table(path, head, count, degree, streams)
-    else:
-        places = ()
+    places = _read_table(path, head, count, degree, streams) if version == 4 else ()
     detail = {"version": version, "antialiased": bool(flags & _ANTIALIASED)}
     return Spz(path, "spz", count, degree, (path,), 400 * BLOCK, detail, version,
                fraction_bits, places)  # fmt: skip
