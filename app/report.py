@@ -74,6 +74,11 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
             ("Where the energy goes", "energy", *map(_embed, energy[:2]), energy[2]),
         ],
         frames=[_frames(result, images, camera) for camera in result["cameras"][:_MOST_CAMERAS]],
+        error_causes=[
+            (name, cause, error["what"] or "", _db(error["psnr_db"]))
+            for name, system in systems.items()
+            for cause, error in system["quality_errors"].items()
+        ],
         cameras_left=max(0, len(result["cameras"]) - _MOST_CAMERAS),
         amplified=_AMPLIFIED,
         counts=_counts(systems),
@@ -187,13 +192,13 @@ def _frames(result: Mapping[str, Any], images: Images, camera: str) -> dict[str,
         for cause, error in system["quality_errors"].items():
             alone = images.get(f"{name}-{camera}-{cause}")
             if alone is not None and reference is not None:
-                text = f"{error['what'] or cause}{_psnr_words(error)}"
+                text = f"{error['what'] or cause}, {_db(error['psnr_db'])}"
                 shown.append(_difference(f"{name}: {cause} alone", text, alone, reference))
     return {"camera": camera, "images": shown}
 
 
-def _psnr_words(error: Mapping[str, Any]) -> str:
-    return "" if error["psnr_db"] is None else f"; PSNR {error['psnr_db']:.2f} dB"
+def _db(psnr: float | None) -> str:
+    return "exact" if psnr is None else f"{psnr:.2f} dB"
 
 
 def _difference(

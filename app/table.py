@@ -84,7 +84,12 @@ def _cell(
 def _quality(system: Mapping[str, Any]) -> Text:
     if system["exact"]:
         return Text("exact")
-    return Text(f"{system['psnr_db']:.2f} dB").append(f"\nSSIM {system['ssim']:.4f}", "dim")
+    text = Text(f"{system['psnr_db']:.2f} dB").append(f"\nSSIM {system['ssim']:.4f}", "dim")
+    causes = {c: e for c, e in system["quality_errors"].items() if e["psnr_db"] is not None}
+    if len(causes) > 1:  # a single cause is the whole error
+        for cause, error in causes.items():
+            text.append(f"\n{cause} {error['psnr_db']:.1f} dB", "dim")
+    return text
 
 
 def _where(result: Mapping[str, Any]) -> Table:
@@ -127,7 +132,8 @@ def _assumptions(result: Mapping[str, Any]) -> Text:
     assumed = {place + text for s in systems for place, text in s["assumed"].items()}
     notes = {note for s in systems for note in s["notes"]}
     return Text(
-        f"\nRanges come from the constants' ranges; {len(assumed)} constants are assumed, not "
+        f"\nRanges of energy and area come from the constants'; times carry none. {len(assumed)} "
+        "constants are assumed, not "
         f"published. The report lists them, their sources and {len(notes)} notes.",
         "dim",
     )

@@ -68,6 +68,7 @@ def test_every_number_of_the_headline_is_there(html: str) -> None:
 def test_assumptions_notes_and_fidelity_are_shown(html: str) -> None:
     page = without_plotly(html)
     for text in ("3 assumed constants", "0.75 [0.5, 0.95]: guess", "a note about this system",
+                 "streaminggs: order</th>", "36.00 dB",
                  "row: within 5 % of the cycle model"):  # fmt: skip
         assert text in page, text
 
