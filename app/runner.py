@@ -243,11 +243,10 @@ def _mean_quality(frames: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _mean_error(frames: list[Any]) -> dict[str, Any]:
-    known = [f if isinstance(f, dict) else {"psnr_db": f} for f in frames if f is not None]
+def _mean_error(frames: list[dict[str, Any] | None]) -> dict[str, Any]:
+    known = [f for f in frames if f is not None]
     psnr = [f["psnr_db"] for f in known if f["psnr_db"] is not None]
-    what = next((f["what"] for f in known if "what" in f), None)
-    return {"psnr_db": sum(psnr) / len(psnr) if psnr else None, "what": what}
+    return {"psnr_db": sum(psnr) / len(psnr) if psnr else None, "what": known[0]["what"]}
 
 
 def _mean_counts(frames: list[dict[str, Any]]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _quality(system: Mapping[str, Any]) -> Text:
     causes = {c: e for c, e in system["quality_errors"].items() if e["psnr_db"] is not None}
     if len(causes) > 1:  # a single cause is the whole error
         for cause, error in causes.items():
-            text.append(f"\n{cause} {error['psnr_db']:.1f} dB", "dim")
+            text.append(f"\n{cause} {error['psnr_db']:.0f} dB", "dim")
     return text
 
 
@@ -122,7 +122,11 @@ def _units(system: Mapping[str, Any]) -> str:
 def _streams(system: Mapping[str, Any]) -> str:
     streams = sorted(system["dram_bytes_by_stream"].items(), key=lambda item: -item[1])
     total = sum(size for _, size in streams) or 1
-    parts = [f"{name} {percent(size / total)}" for name, size in streams[:_MOST_STREAMS] if size]
+    parts = [
+        f"{name} {percent(size / total)}"
+        for name, size in streams[:_MOST_STREAMS]
+        if size >= 0.001 * total
+    ]
     rest = sum(size for _, size in streams[_MOST_STREAMS:]) / total
     return ", ".join([*parts, f"others {percent(rest)}"] if rest > 0 else parts)
 
