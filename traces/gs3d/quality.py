@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit
 
-__all__ = ["psnr_db", "ssim"]
+__all__ = ["compare_images", "psnr_db", "ssim"]
 
 Array = npt.NDArray[Any]
 
@@ -20,10 +20,25 @@ _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 
 
+def compare_images(image: Array, reference: Array) -> dict[str, Any]:
+    """Return ``exact``, ``psnr_db`` (None when exact) and ``ssim`` of two images as displayed.
+
+    Both are clamped to [0, 1] first, as a display and the published evaluations do: harmonics
+    may add up to colours above 1.
+    """
+    shown, target = np.clip(image, 0.0, 1.0), np.clip(reference, 0.0, 1.0)
+    exact = bool(np.array_equal(shown, target))
+    return {
+        "exact": exact,
+        "psnr_db": None if exact else psnr_db(shown, target),
+        "ssim": 1.0 if exact else ssim(shown, target),
+    }
+
+
 def psnr_db(a: Array, b: Array) -> float:
     """Return the peak signal-to-noise ratio in dB, peak 1; ``inf`` for identical images.
 
-    Over all pixels and channels, values as given (clamp first if the display would).
+    Over all pixels and channels, values as given (:func:`compare_images` clamps).
     """
     if a.shape != b.shape:
         raise ValueError(f"images of different shapes: {a.shape} and {b.shape}")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from archsim.traces.gs3d.quality import psnr_db, ssim
+from archsim.traces.gs3d.quality import compare_images, psnr_db, ssim
 
 
 def noisy(shape, seed=0, sigma=0.1):
@@ -46,6 +46,16 @@ def test_identical_images():
     assert psnr_db(image, image.copy()) == math.inf
     assert ssim(image, image.copy()) == pytest.approx(1.0, abs=1e-12)
     assert psnr_db(np.float32([0.1]), np.nextafter(np.float32([0.1]), np.float32(1))) < math.inf
+
+
+def test_images_are_compared_as_displayed():
+    image, other = noisy((20, 30, 3))
+    over, under = image + 0.0, image + 0.0
+    over[0, 0], under[0, 0] = 1.7, 1.0
+    assert compare_images(over, under) == {"exact": True, "psnr_db": None, "ssim": 1.0}
+    measured = compare_images(image, other)
+    assert measured["psnr_db"] == pytest.approx(psnr_db(image.clip(0, 1), other.clip(0, 1)))
+    assert not measured["exact"]
 
 
 def test_ssim_of_constant_images_is_the_luminance_term():

@@ -18,7 +18,7 @@ from archsim.traces.gs3d.gscore.shape import candidate_bitmaps, scatter_pairs
 from archsim.traces.gs3d.gscore.sort import PIVOTS, depth_keys
 from archsim.traces.gs3d.images import to_uint8
 from archsim.traces.gs3d.projection import Projected
-from archsim.traces.gs3d.quality import psnr_db, ssim
+from archsim.traces.gs3d.quality import compare_images
 from archsim.traces.gs3d.reference import TILE, Reference
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.trace import Trace
@@ -204,8 +204,6 @@ def record_gscore(
     )  # fmt: skip
     tiles = {name: frame.tile_counted[:, i] for i, name in enumerate(TILE_COUNTS)}
     tiles = {"pairs": np.diff(frame.tile_start), **tiles}
-    exact = bool(np.array_equal(frame.image, reference.image))
-    psnr = None if exact else psnr_db(frame.image, reference.image)
     counts = {name: int(column.sum()) for name, column in tiles.items()}
     counts |= {
         "gaussians": len(scene),
@@ -230,12 +228,7 @@ def record_gscore(
         "parameters": asdict(parameters),
         "parameters_per_gaussian": scene.parameters_per_gaussian,
         "counts": counts,
-        "quality": {
-            "exact": exact,
-            "psnr_db": psnr,
-            "ssim": ssim(frame.image, reference.image),
-            "errors": {} if exact else {"box": psnr},
-        },
+        "quality": {**compare_images(frame.image, reference.image), "errors": {}},
         "notes": _NOTES,
     }
     return Trace(TRACE_KIND, meta, columns)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from archsim.base.errors import ConfigError
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.images import to_uint8
-from archsim.traces.gs3d.quality import psnr_db, ssim
+from archsim.traces.gs3d.quality import compare_images
 from archsim.traces.gs3d.reference import BLEND_RULES, TILE, Reference
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.streaminggs.errors import SeparateErrors, render_errors
@@ -137,6 +137,7 @@ def record_streaminggs(
     survivors = filter_visits(extents, grid, rectangle[group[visited]], voxel, TILE)
     loaded = grid.count[voxel]
     image = streamed.frame.over(reference.background)
+    one_error = {cause: getattr(errors, cause).over(reference.background) for cause in _ERROR_TEXT}
     columns: dict[str, npt.NDArray[Any]] = {
         "voxel.count": grid.count,
         "voxel.start": grid.start[:-1],
@@ -160,6 +161,7 @@ def record_streaminggs(
         "visit.survivor_start": survivors.start,
         "survivor.rank": survivors.rank,
         "image": to_uint8(image),
+        **{f"image.{cause}": to_uint8(alone) for cause, alone in one_error.items()},
     }
     meta = {
         "parameters": {
@@ -178,7 +180,7 @@ def record_streaminggs(
             "occupied": grid.occupied,
         },
         "counts": _counts(scene, grid, tables, streamed, survivors, loaded, errors, nodes),
-        "quality": _quality(image, errors, reference),
+        "quality": _quality(image, one_error, reference.image),
         "notes": _notes(grid),
     }
     return Trace(KIND, meta, columns)
@@ -233,26 +235,16 @@ def _counts(
 
 
 def _quality(
-    image: npt.NDArray[np.float32], errors: SeparateErrors, reference: Reference
+    image: npt.NDArray[np.float32],
+    one_error: dict[str, npt.NDArray[np.float32]],
+    reference: npt.NDArray[np.float32],
 ) -> dict[str, Any]:
-    quality = _compare(image, reference.image)
+    quality = compare_images(image, reference)
     quality["errors"] = {
-        name: {
-            **_compare(getattr(errors, name).over(reference.background), reference.image),
-            "what": text,
-        }
-        for name, text in _ERROR_TEXT.items()
+        cause: {**compare_images(alone, reference), "what": _ERROR_TEXT[cause]}
+        for cause, alone in one_error.items()
     }
     return quality
-
-
-def _compare(image: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> dict[str, Any]:
-    exact = bool(np.array_equal(image, reference))
-    return {
-        "exact": exact,
-        "psnr_db": None if exact else psnr_db(image, reference),
-        "ssim": ssim(image, reference),
-    }
 
 
 def _notes(grid: VoxelGrid) -> list[str]:
