@@ -71,9 +71,10 @@ def njit(*, parallel: bool = False, fastmath: bool = False) -> Callable[[_F], _F
     """Compile a function in nopython mode, cached on disk, releasing the GIL."""
 
     def decorate(function: _F) -> _F:
-        compiled: _F = numba.njit(
+        compile_it: Any = numba.njit(
             cache=True, nogil=True, parallel=parallel, fastmath=fastmath, error_model="numpy"
-        )(function)
+        )
+        compiled: _F = compile_it(function)
         return compiled
 
     return decorate

@@ -82,9 +82,10 @@ def main() -> None:
         rows = measure(scene, Path(folder))
     table = Table("run", "wall s", "target s", "peak GiB", "target GiB", "verdict")
     for row in rows:
-        table.add_row(row.name, f"{row.seconds:.1f}", "-" if row.limit_s is None else f"{row.limit_s:g}",
-                      f"{row.peak_bytes / GIB:.2f}", f"{row.limit_bytes / GIB:g}",
-                      "met" if row.met else "MISSED")  # fmt: skip
+        limit_s = "-" if row.limit_s is None else f"{row.limit_s:g}"
+        sizes = f"{row.peak_bytes / GIB:.2f}", f"{row.limit_bytes / GIB:g}"
+        verdict = "met" if row.met else "MISSED"
+        table.add_row(row.name, f"{row.seconds:.1f}", limit_s, *sizes, verdict)
     Console().print(table)
 
 

@@ -86,8 +86,8 @@ def fidelity(machine: Accelerator | Gpu) -> dict[str, str]:
         )
         return texts
     texts["sram"] = (
-        "CACTI 7 interpolated in size, word and node: energy of 90 % of its sweep within 3 % at 256-bit "
-        "words and within 42 % at 64 or 512 bits; CACTI itself 10 to 30 % against chips"
+        "CACTI 7 interpolated in size, word and node: energy of 90 % of its sweep within 3 % at "
+        "256-bit words and within 42 % at 64 or 512 bits; CACTI itself 10 to 30 % against chips"
     )
     texts["energy"] = (
         "actions x constants; logic leakage by area, wiring and clock tree only as far as the "

@@ -34,5 +34,5 @@ def test_folder_hash_sees_names_and_contents(tmp_path: Path) -> None:
 
 def test_source_hash_names_a_missing_room() -> None:
     assert len(hash_sources(("base",))) == 64
-    with pytest.raises(ModuleNotFoundError, match="archsim.attic"):
+    with pytest.raises(ModuleNotFoundError, match=r"archsim\.attic"):
         hash_sources(("attic",))

@@ -102,7 +102,8 @@ def record_streaminggs(
         Gaussian-subtile pairs (8x8 pixels), distinct subtiles, pixels tested, pixels blended.
     ``visit.survivor_start`` : (n + 1,) int64; ``survivor.rank`` : (coarse survivors,) int32
         Positions inside the voxel of each visit's coarse survivors.
-    ``image`` : (H, W, 3) uint8
+    ``image``, ``image.order``, ``image.coverage`` : (H, W, 3) uint8
+        The frame, and the frame with only the named error.
     """
     parameters.check()
     rule = BLEND_RULES[reference.variant]
