@@ -50,7 +50,9 @@ def constants_table(name: str) -> RenderableType:
         if row.low != row.high:
             value.append(f"\n{row.low:g}{DASH}{row.high:g}", "dim")
         source = Text("assumed ", "bold yellow") if row.assumed else Text()
-        table.add_row(row.place, value, source.append(row.source, "not bold"))
+        table.add_row(
+            row.place, value, source.append(row.source.removeprefix("assumed: "), "not bold")
+        )
     assumed = sum(row.assumed for row in rows)
     summary = Text(f"{len(rows)} constants, {assumed} of them assumed", "bold")
     return Group(Text(machine.title, "bold cyan"), *_area(machine), "", table, "", summary)
