@@ -39,7 +39,9 @@ format: $(VENV)/.lint
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.test
-	ARCHSIM_DATA="$(DATA)" $(BIN)/python -P benchmarks/run.py
+	ARCHSIM_DATA="$(DATA)" $(BIN)/python -P benchmarks/main_job.py
+	$(BIN)/python -P benchmarks/reference_renderer.py "$(DATA)/gs3d/playcanvas/playbot" --lod 0 --threads 1
+	$(BIN)/python -P benchmarks/room_scale.py
 
 clean:
 	rm -rf $(VENV) .lint build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
