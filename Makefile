@@ -33,6 +33,7 @@ lint: $(VENV)/.lint
 	rm -rf .lint build
 	$(BIN)/pip install --quiet --no-deps --target .lint .
 	MYPYPATH=.lint $(BIN)/mypy --package archsim
+	rm -rf .lint build
 
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .

@@ -30,7 +30,7 @@ def machines_table() -> Table:
             Text(name, "bold cyan"),
             machine.kind,
             machine.title,
-            f"{machine.node_nm.value:g} nm",
+            DASH if isinstance(machine, Gpu) else f"{machine.node_nm.value:g} nm",
             f"{machine.memory.device}, {machine.memory.channels.value:g} channels",
             modes,
         )

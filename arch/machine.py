@@ -133,7 +133,6 @@ class Gpu(Part):
     kind: Literal["gpu"]
     name: str
     title: str
-    node_nm: Positive
     default_mode: str = Field(description="the mode the module ships in")
     modes: dict[str, PowerMode]
     sm: SmFacts
