@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DATA   ?= $(ARCHSIM_DATA)
 OUT    ?= archsim-out/demo
+WITH_DATA = $(if $(DATA),ARCHSIM_DATA="$(DATA)")
 
 .PHONY: demo test test-slow lint format bench clean help
 
@@ -22,10 +23,10 @@ demo: $(VENV)/.run
 	$(BIN)/archsim run configs/streaminggs.yaml --out $(OUT)
 
 test: $(VENV)/.test
-	ARCHSIM_DATA="$(DATA)" $(BIN)/pytest -m "not slow"
+	$(WITH_DATA) $(BIN)/pytest -m "not slow"
 
 test-slow: $(VENV)/.test
-	ARCHSIM_DATA="$(DATA)" $(BIN)/pytest
+	$(WITH_DATA) $(BIN)/pytest
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -40,7 +41,7 @@ format: $(VENV)/.lint
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.test
-	ARCHSIM_DATA="$(DATA)" $(BIN)/python -P benchmarks/main_job.py
+	$(WITH_DATA) $(BIN)/python -P benchmarks/main_job.py
 	$(BIN)/python -P benchmarks/reference_renderer.py "$(DATA)/gs3d/playcanvas/playbot" --lod 0 --threads 1
 	$(BIN)/python -P benchmarks/room_scale.py
 
@@ -63,7 +64,7 @@ $(VENV)/bin/pip:
 
 $(VENV)/.run: $(VENV)/bin/pip pyproject.toml setup.py
 	@echo "Setting up archsim in $(VENV) (about a minute) ..."
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --quiet --editable .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

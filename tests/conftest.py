@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+if not os.environ.get("ARCHSIM_DATA", "set"):
+    del os.environ["ARCHSIM_DATA"]  # an empty name means none
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:

@@ -27,6 +27,8 @@ def scale(x):
 
 def run(code: str, folder: Path, cache: Path) -> str:
     environment = os.environ | {"ARCHSIM_CACHE": str(cache), "PYTHONPATH": str(folder)}
+    # byte code is stale too when a source of the same size changes within a second
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment.pop("NUMBA_CACHE_DIR", None)
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
