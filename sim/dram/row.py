@@ -143,6 +143,14 @@ class RowDram:
             finish = max(finish, int(self._serve(now, address, size, first, last, write)))
         return -(-finish * scale // rate) if finish > now else now_ps
 
+    def compiled(self) -> tuple[tuple[I64, ...], I64, int, int]:
+        """Return what compiled code needs to serve streams of this model itself.
+
+        The arrays that :func:`archsim.sim.dram.channel.serve` takes first, parameters and state;
+        the counter of bursts moved; and the clock: so many clocks take so many picoseconds.
+        """
+        return self._serve.args, self._moved_bursts, self.data_rate_mt_s, self._beats * 10**6
+
     @property
     def burst_bytes(self) -> int:
         """Bytes of one burst: the smallest amount that moves."""
