@@ -8,7 +8,7 @@ reads the commands that reached one channel and lists everything they break:
   ``sibling`` counts those of the *other* instances of the scope. A command for all banks belongs
   to each of them.
 - a row is open when a column command needs it, a bank is closed when it is activated or refreshed.
-- one command per clock; on standards with two command buses one row and one column command.
+- one command per clock; with pseudo channels one row and one column command.
 - bursts do not overlap on the data pins.
 - each bank is refreshed: the n-th refresh comes no later than n + postponed intervals from the
   start, and no gap is longer than the postponed intervals and one.
@@ -23,15 +23,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from archsim.arch.dram.standards import (
+    DramClocks,
+    TimingConstraint,
+    load_standard,
+    standard_constraints,
+)
 from archsim.base.errors import InputError
 from archsim.sim.dram.checker_kernels import KINDS, RULES, scan_rules, scan_timings
 
-__all__ = ["Commands", "Constraint", "Demands", "Violation", "check_commands"]
+__all__ = ["Commands", "Demands", "Violation", "check_commands", "demands_of"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -40,39 +45,10 @@ _COLUMN = ("RD", "WR", "RDA", "WRA", "CAS_RD", "CAS_WR")
 _READS, _WRITES = ("RD", "RDA"), ("WR", "WRA")
 _ROOM = 4096
 
-
-class Constraint(Protocol):
-    """A line of a standard's table: ``before`` comes ``clocks`` after ``after`` or later."""
-
-    @property
-    def scope(self) -> str:
-        """Return ``channel``, ``rank``, ``bank_group`` or ``bank``."""
-        ...
-
-    @property
-    def after(self) -> tuple[str, ...]:
-        """Return the commands that start the wait."""
-        ...
-
-    @property
-    def before(self) -> tuple[str, ...]:
-        """Return the commands that wait."""
-        ...
-
-    @property
-    def clocks(self) -> int:
-        """Return the wait in clocks."""
-        ...
-
-    @property
-    def window(self) -> int:
-        """Return k: the wait counts from the k-th most recent of ``after``."""
-        ...
-
-    @property
-    def sibling(self) -> bool:
-        """Return whether it is between different instances of the scope."""
-        ...
+#: Refreshes that a standard lets wait, from memory of JESD79-4, 79-5, 209-3 to 209-5, 235 and 250.
+POSTPONED_REFRESHES = {
+    "DDR4": 8, "DDR5": 4, "LPDDR3": 8, "LPDDR4": 8, "LPDDR5": 8, "HBM2": 8, "GDDR6": 8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,11 +64,12 @@ class Demands:
     read_latency, write_latency, burst
         From a column command to its first data, and how long the data lasts.
     refresh_interval
-        Of every bank; ``None`` when the stream was made without refresh.
+        Of every bank; ``None`` for a stream without refresh.
     postponed_refreshes
         How many refreshes the standard lets wait.
-    two_buses
-        Row and column commands have a bus each.
+    pseudo_channels
+        Ranks are pseudo channels: data pins of their own, and a bus each for row and for column
+        commands, which they share.
     second_activate_within
         nAAD, where activates come in two halves.
     read_hold, write_hold
@@ -100,7 +77,7 @@ class Demands:
         clock stops again.
     """
 
-    constraints: tuple[Constraint, ...]
+    constraints: tuple[TimingConstraint, ...]
     ranks: int
     bank_groups: int
     banks_per_group: int
@@ -109,7 +86,7 @@ class Demands:
     burst: int
     refresh_interval: int | None
     postponed_refreshes: int
-    two_buses: bool = False
+    pseudo_channels: bool = False
     second_activate_within: int | None = None
     read_hold: int | None = None
     write_hold: int | None = None
@@ -149,6 +126,32 @@ class Violation:
     constraint: str
     required: int
     found: int
+
+
+def demands_of(device: DramClocks, *, refresh: bool = True, synchronise: bool = True) -> Demands:
+    """Return what the standard demands of a device's channel.
+
+    ``refresh=False`` is for streams made without refresh, ``synchronise=False`` for a data clock
+    that never stops (LPDDR5).
+    """
+    t = device.timings
+    burst = t["nBL_min"] if "nBL_min" in t else t["nBL"]
+    stops = synchronise and "nWCKPST" in t
+    return Demands(
+        constraints=standard_constraints(device),
+        ranks=device.ranks,
+        bank_groups=device.bank_groups,
+        banks_per_group=device.banks_per_group,
+        read_latency=t["nCL"],
+        write_latency=t["nCWL"],
+        burst=burst,
+        refresh_interval=t["nREFI"] if refresh else None,
+        postponed_refreshes=POSTPONED_REFRESHES[device.standard],
+        pseudo_channels=bool(load_standard(device.standard).buses),
+        second_activate_within=t.get("nAAD"),
+        read_hold=t["nCL"] + burst + t["nWCKPST"] if stops else None,
+        write_hold=t["nCWL"] + burst + t["nWCKPST"] if stops else None,
+    )
 
 
 def check_commands(commands: Commands, demands: Demands) -> list[Violation]:
@@ -212,16 +215,16 @@ def _instances(commands: Commands, demands: Demands) -> tuple[I64, I64]:
 
 def _timings(commands: Commands, demands: Demands, kind: I64, first: I64, last: I64
              ) -> list[Violation]:  # fmt: skip
-    table = [c for c in demands.constraints if c.clocks > 0]
+    table = [(c, int(c.clocks)) for c in demands.constraints if int(c.clocks) > 0]
     instances = np.cumprod([1, demands.ranks, demands.bank_groups, demands.banks_per_group])
-    scope = np.array([_SCOPES.index(c.scope) for c in table], np.int64)
-    window = np.array([c.window for c in table], np.int64)
+    scope = np.array([_SCOPES.index(c.scope) for c, _ in table], np.int64)
+    window = np.array([c.window for c, _ in table], np.int64)
     base = np.concatenate([[0], np.cumsum(instances[scope] * window)[:-1]]).astype(np.int64)
     arguments = (
         commands.cycle, kind, first, last,
-        *_by_command([c.before for c in table]), *_by_command([c.after for c in table]),
-        scope, np.array([c.clocks for c in table], np.int64), window,
-        np.array([c.sibling for c in table], np.int64), base, instances.astype(np.int64),
+        *_by_command([c.before for c, _ in table]), *_by_command([c.after for c, _ in table]),
+        scope, np.array([clocks for _, clocks in table], np.int64), window,
+        np.array([c.sibling for c, _ in table], np.int64), base, instances.astype(np.int64),
     )  # fmt: skip
     found = np.zeros((_ROOM, 3), np.int64)
     count = scan_timings(*arguments, found)
@@ -229,12 +232,12 @@ def _timings(commands: Commands, demands: Demands, kind: I64, first: I64, last: 
         found = np.zeros((count, 3), np.int64)
         scan_timings(*arguments, found)
     return [
-        Violation(int(commands.cycle[i]), KINDS[kind[i]], describe(table[c]), table[c].clocks, got)
+        Violation(int(commands.cycle[i]), KINDS[kind[i]], _words(table[c][0]), table[c][1], got)
         for i, c, got in found[:count].tolist()
     ]
 
 
-def describe(constraint: Constraint) -> str:
+def _words(constraint: TimingConstraint) -> str:
     """Return a constraint in words: ``bank: ACT to RD, WR``."""
     words = f"{'/'.join(constraint.after)} to {'/'.join(constraint.before)}"
     if constraint.window > 1:
@@ -270,7 +273,7 @@ def _rules(commands: Commands, demands: Demands, kind: I64, first: I64, last: I6
 
 
 def _command_bus(commands: Commands, demands: Demands, kind: I64) -> list[Violation]:
-    column = _is(kind, _COLUMN) if demands.two_buses else np.zeros(kind.size, bool)
+    column = _is(kind, _COLUMN) if demands.pseudo_channels else np.zeros(kind.size, bool)
     violations = []
     for mine in (column, ~column):
         where = np.flatnonzero(mine)
@@ -283,12 +286,13 @@ def _command_bus(commands: Commands, demands: Demands, kind: I64) -> list[Violat
 
 
 def _data_bus(commands: Commands, demands: Demands, kind: I64) -> list[Violation]:
-    """Return bursts that start before an earlier one of their rank's pins has ended."""
+    """Return bursts that start before an earlier one on the same pins has ended."""
     latency = np.where(_is(kind, _READS), demands.read_latency, demands.write_latency)
     moves = _is(kind, (*_READS, *_WRITES))
+    pins = commands.rank if demands.pseudo_channels else np.zeros_like(commands.rank)
     violations = []
-    for rank in range(demands.ranks):
-        where = np.flatnonzero(moves & (commands.rank == rank))
+    for each in range(demands.ranks if demands.pseudo_channels else 1):
+        where = np.flatnonzero(moves & (pins == each))
         start = commands.cycle[where] + latency[where]
         order = np.argsort(start, kind="stable")
         apart = np.diff(start[order])
