@@ -132,7 +132,7 @@ def scan_rules(cycle: I64, kind: I64, rank: I64, first: I64, last: I64, row: I64
                 required, got = opened[bank], row[i]
             writes = 1 if what in (_WR, _WRA) else 0
             if synchronised:
-                if now > hold_until[r] and now - sync_at[r, writes] != 1:
+                if now >= hold_until[r] and now - sync_at[r, writes] != 1:
                     if rule >= 0:
                         count = _put(found, count, i, rule, required, got)
                     rule, required, got = 9, hold_until[r], now

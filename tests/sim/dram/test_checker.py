@@ -244,12 +244,12 @@ def test_data_need_a_synchronised_clock():
     stops = replace(PLAIN, read_hold=15, write_hold=11)
     unsynchronised = "column command without a synchronised data clock"
     opened = (0, "ACT"), (1, "ACT", 1)
-    assert found(stops, *opened, (39, "CAS_RD"), (40, "RD"), (55, "RD"), (70, "WR")) == []
-    assert found(stops, *opened, (39, "CAS_RD"), (40, "RD"), (56, "RD")) == [
-        (56, "RD", unsynchronised, 55, 56)
+    assert found(stops, *opened, (39, "CAS_RD"), (40, "RD"), (54, "RD"), (68, "WR")) == []
+    assert found(stops, *opened, (39, "CAS_RD"), (40, "RD"), (55, "RD")) == [
+        (55, "RD", unsynchronised, 55, 55)
     ]
-    assert found(stops, *opened, (39, "CAS_WR"), (40, "WR"), (51, "WR"), (63, "WR")) == [
-        (63, "WR", unsynchronised, 62, 63)
+    assert found(stops, *opened, (39, "CAS_WR"), (40, "WR"), (50, "WR"), (61, "WR")) == [
+        (61, "WR", unsynchronised, 61, 61)
     ]
     for early in ((38, "CAS_RD"), (39, "CAS_WR")):
         assert [v[2] for v in found(stops, *opened, early, (40, "RD"))] == [unsynchronised]
