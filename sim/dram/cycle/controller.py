@@ -1,0 +1,345 @@
+"""The command-level DRAM controller: requests of one channel in, cycles and commands out.
+
+Policy (all of it can be set by :class:`Policy`):
+
+- One request per clock is offered in order of arrival, and waits while its buffer is full. A read
+  of a line that is still in the write buffer is answered from there, a write of such a line is
+  absorbed.
+- First ready, first come, first served: of the requests whose next command is legal, the earliest.
+  A request whose row is not open activates it and then belongs to the *active set*, whose column
+  commands come first; no bank is closed while the active set holds a request for it.
+- Reads go before writes until the write buffer is over its upper mark or no read waits; then
+  writes until it is under its lower mark and a read waits.
+- A refresh that falls due goes before all buffered requests: once the active set is empty, all
+  banks are precharged and refreshed (or, with ``refresh="per-bank"``, one bank in turn). Only the
+  active set is served meanwhile.
+- One command per clock; HBM has a row and a column command bus and issues one on each.
+- LPDDR5: the second half of an activation goes out when nothing else can, at latest nAAD after the
+  first; no other row is activated in between. A column command is preceded by a CAS in the clock
+  before it when the data clock has stopped; with ``wck="always_on"`` it never stops.
+- Rows stay open until another is wanted (``page="open"``), or are closed by the last column
+  command that a buffered request wants of them (``page="closed"``).
+
+With the default policy all cycles equal those of Ramulator 2.1 on the same tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.arch.dram.standards import DramClocks, load_standard
+from archsim.base.errors import ConfigError, InputError
+from archsim.sim.dram.cycle import loop
+from archsim.sim.dram.cycle.fields import Fields, locate
+from archsim.sim.dram.cycle.tables import COMMANDS, Tables, compile_tables, names_of
+
+__all__ = ["CommandStream", "CycleDram", "CycleResult", "Policy"]
+
+I64 = npt.NDArray[np.int64]
+
+_TICKS_PER_CALL = 200_000  # well under 0.2 s between returns to Python
+_STREAM_ROOM = 1 << 16
+_MAINTENANCE_ROOM = 1568
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How the controller decides; the defaults are Ramulator 2.1's."""
+
+    page: Literal["open", "closed"] = "open"
+    refresh: Literal["all-bank", "per-bank"] = "all-bank"
+    wck: Literal["need_sync", "always_on"] = "need_sync"
+    read_buffer: int = 32
+    write_buffer: int = 32
+    write_high: float = 0.8
+    """Writes are drained when the buffer is fuller than this."""
+    write_low: float = 0.2
+    """Reads take over again when it is emptier than this."""
+
+    def __post_init__(self) -> None:
+        if self.read_buffer < 1 or self.write_buffer < 1:
+            raise ConfigError("a DRAM controller's buffers need at least one entry each")
+        if not 0 <= self.write_low <= self.write_high <= 1:
+            raise ConfigError(
+                f"the write buffer's marks are {self.write_low} and {self.write_high}",
+                remedy="give fractions with 0 <= write_low <= write_high <= 1",
+            )
+
+
+@dataclass(frozen=True)
+class CommandStream:
+    """Commands in the order issued; -1 stands for all groups and banks, or for no request.
+
+    Attributes
+    ----------
+    names
+        What ``command`` numbers.
+    cycle, command, rank, bank_group, bank, row, request : (n,) int64
+        ``bank`` counts within its group; ``request`` is the index in the trace.
+    """
+
+    names: tuple[str, ...]
+    cycle: I64
+    command: I64
+    rank: I64
+    bank_group: I64
+    bank: I64
+    row: I64
+    request: I64
+
+
+@dataclass(frozen=True)
+class CycleResult:
+    """What became of a trace's requests, in cycles of the device's command clock.
+
+    Attributes
+    ----------
+    accept_cycle, return_cycle : (n,) int64
+        When the controller took each request; when a read's data were complete, or a write's
+        command issued.
+    write : (n,) bool
+    cycles_total
+        Cycles until all requests were done.
+    commands
+        Commands issued, by name.
+    row_hits, row_misses, row_conflicts
+        Requests that found their row open, their bank closed, another row open, at their first
+        command.
+    forwarded_reads, absorbed_writes
+        Requests answered from the write buffer.
+    stream
+        The commands, where asked for.
+    """
+
+    accept_cycle: I64
+    return_cycle: I64
+    write: npt.NDArray[np.bool_]
+    cycles_total: int
+    commands: dict[str, int]
+    row_hits: int
+    row_misses: int
+    row_conflicts: int
+    read_row_hits: int
+    read_row_misses: int
+    read_row_conflicts: int
+    forwarded_reads: int
+    absorbed_writes: int
+    stream: CommandStream | None
+
+    @property
+    def read_latency_cycles(self) -> I64:
+        """Cycles of each read from acceptance to its data."""
+        reads = ~self.write
+        return self.return_cycle[reads] - self.accept_cycle[reads]
+
+
+class CycleDram:
+    """One channel of a DRAM device under a command-level controller.
+
+    Parameters
+    ----------
+    device
+        The channel in clocks of its data rate.
+    mapping
+        From the least significant bit of a line up, ``(field, bits)`` with the fields ``pc``
+        (pseudo-channel or rank), ``bg``, ``ba``, ``row`` and ``col``; a field may come twice. Bits
+        above the last field belong to the row.
+    refresh
+        Whether the device is refreshed.
+    """
+
+    def __init__(
+        self,
+        device: DramClocks,
+        *,
+        mapping: Fields,
+        refresh: bool = True,
+        policy: Policy | None = None,
+    ) -> None:
+        self.device = device
+        self.mapping = tuple(mapping)
+        self.policy = Policy() if policy is None else policy
+        self._tables = compile_tables(device)
+        self._parameters = _parameters(device, self.policy, refresh)
+        locate(np.zeros(1, dtype=np.int64), self.mapping, device)
+
+    def run_trace(
+        self,
+        arrival_cycle: npt.ArrayLike,
+        line: npt.ArrayLike,
+        write: npt.ArrayLike,
+        *,
+        commands: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> CycleResult:
+        """Serve requests, given in order of arrival, and return what became of each.
+
+        Parameters
+        ----------
+        arrival_cycle, line, write : (n,)
+            First cycle in which the request is offered (not decreasing); the number of the
+            burst in the channel's address space; whether it is a write.
+        commands
+            Keep the command stream.
+        progress
+            Called with requests done and all requests, several times a second.
+        """
+        arrival = np.ascontiguousarray(arrival_cycle, dtype=np.int64)
+        lines = np.ascontiguousarray(line, dtype=np.int64)
+        writes = np.ascontiguousarray(write, dtype=np.uint8)
+        _check_trace(arrival, lines, writes)
+        bank, row = locate(lines, self.mapping, self.device)
+        n = arrival.size
+        requests = loop.Requests(
+            arrival, lines, bank, row, writes, np.full(n, -1), np.full(n, -1)
+        )
+        parameters = self._parameters._replace(emit=commands)
+        state = _fresh_state(self.device, self.policy, parameters, n)
+        pieces = []
+        while True:
+            status = loop.advance(_TICKS_PER_CALL, requests, self._tables, state, parameters)
+            if commands:
+                kept = int(state.scalars[loop.STREAMED])
+                pieces.append(state.stream[:kept].copy())
+                state.scalars[loop.STREAMED] = 0
+            if progress is not None:
+                progress(int(state.scalars[loop.FINISHED]), n)
+            if status == loop.DONE:
+                break
+            if status == loop.OVERDUE:
+                raise InputError(
+                    f"{_MAINTENANCE_ROOM} refreshes of {self.device.standard} wait for the active "
+                    "requests",
+                    remedy="the refresh interval must be longer than a refresh takes",
+                )
+        stream = self._stream(np.concatenate(pieces), row) if commands else None
+        return self._result(requests, state, stream)
+
+    def _result(
+        self, requests: loop.Requests, state: loop.State, stream: CommandStream | None
+    ) -> CycleResult:
+        known = load_standard(self.device.standard).commands
+        by_kind = state.rows.reshape(2, 3)
+        hits, misses, conflicts = (int(x) for x in by_kind.sum(axis=0))
+        read_hits, read_misses, read_conflicts = (int(x) for x in by_kind[0])
+        names = names_of(self.device)
+        return CycleResult(
+            accept_cycle=requests.accepted,
+            return_cycle=requests.returned,
+            write=requests.write.astype(np.bool_),
+            cycles_total=int(state.scalars[loop.LAST]) + 1,
+            commands={c: int(state.commands[names.index(c)]) for c in known},
+            row_hits=hits,
+            row_misses=misses,
+            row_conflicts=conflicts,
+            read_row_hits=read_hits,
+            read_row_misses=read_misses,
+            read_row_conflicts=read_conflicts,
+            forwarded_reads=int(state.scalars[loop.FORWARDED]),
+            absorbed_writes=int(state.scalars[loop.ABSORBED]),
+            stream=stream,
+        )
+
+    def _stream(self, columns: I64, row: I64) -> CommandStream:
+        cycle, command, target, request = np.ascontiguousarray(columns.T)
+        device = self.device
+        everywhere = np.isin(command, (loop.PREAB, loop.REFAB))
+        group = target // device.banks_per_group
+        rank = np.where(everywhere, target, group // device.bank_groups)
+        row_of = np.full(request.size, -1)
+        row_of[request >= 0] = row[request[request >= 0]]
+        return CommandStream(
+            names_of(device), cycle, command, rank,
+            np.where(everywhere, -1, group % device.bank_groups),
+            np.where(everywhere, -1, target % device.banks_per_group),
+            row_of, request,
+        )  # fmt: skip
+
+
+def _parameters(device: DramClocks, policy: Policy, refresh: bool) -> loop.Parameters:
+    t = device.timings
+    standard = load_standard(device.standard)
+    split = "ACT2" in standard.commands
+    sync = split and policy.wck == "need_sync"
+    one_bank = policy.refresh == "per-bank"
+    interval = 0
+    if refresh:
+        name = "nREFIpb" if one_bank else "nREFI"
+        if name not in t or (one_bank and "REFpb" not in standard.commands):
+            raise ConfigError(
+                f"the {device.standard} device has no {policy.refresh} refresh",
+                remedy="use refresh: all-bank" if one_bank else f"give its timing {name}",
+            )
+        interval = t[name]
+    tail = t["nBL_min"] + t["nWCKPST"] if sync else 0
+    return loop.Parameters(
+        ranks=device.ranks,
+        banks_per_rank=device.banks // device.ranks,
+        read_latency=device.read_latency,
+        split_within=t["nAAD"] if split else 0,
+        wck_read=t["nCL"] + tail if sync else 0,
+        wck_write=t["nCWL"] + tail if sync else 0,
+        two_buses=bool(standard.buses),
+        closed_page=policy.page == "closed",
+        refresh_clocks=interval,
+        refresh_one_bank=one_bank,
+        read_buffer=policy.read_buffer,
+        write_buffer=policy.write_buffer,
+        drain_from=math.floor(policy.write_high * policy.write_buffer) + 1,
+        drain_until=math.ceil(policy.write_low * policy.write_buffer) - 1,
+        emit=False,
+    )
+
+
+def _fresh_state(
+    device: DramClocks, policy: Policy, parameters: loop.Parameters, n: int
+) -> loop.State:
+    nodes = 1 + device.ranks * (1 + device.bank_groups) + device.banks
+    scalars = np.zeros(loop.SCALARS, dtype=np.int64)
+    scalars[[loop.HALF, loop.SYNC, loop.LAST]] = -1
+    scalars[loop.REFRESH] = parameters.refresh_clocks
+    zeros = np.zeros
+    return loop.State(
+        scalars=scalars,
+        ready=zeros((nodes, len(COMMANDS)), dtype=np.int64),
+        history=np.full((nodes, len(COMMANDS), 4), -1),
+        open_row=np.full(device.banks, loop.CLOSED),
+        in_active=zeros(device.banks, dtype=np.int64),
+        open_banks=zeros(device.ranks, dtype=np.int64),
+        active_banks=zeros(device.ranks, dtype=np.int64),
+        reads=zeros(policy.read_buffer, dtype=np.int64),
+        writes=zeros(policy.write_buffer, dtype=np.int64),
+        active=zeros(device.banks, dtype=np.int64),
+        line_filter=zeros(loop.LINE_FILTER, dtype=np.int64),
+        queue=zeros(_MAINTENANCE_ROOM, dtype=np.int64),
+        seen=zeros(n, dtype=np.uint8),
+        commands=zeros(len(COMMANDS), dtype=np.int64),
+        rows=zeros(6, dtype=np.int64),
+        stream=zeros((_STREAM_ROOM if parameters.emit else 0, 4), dtype=np.int64),
+    )
+
+
+def _check_trace(arrival: I64, line: I64, write: npt.NDArray[np.uint8]) -> None:
+    if not arrival.shape == line.shape == write.shape or arrival.ndim != 1:
+        raise InputError(
+            f"a trace has {arrival.shape}, {line.shape} and {write.shape} arrivals, lines and "
+            "writes",
+            remedy="give three columns of one length",
+        )
+    if arrival.size == 0:
+        return
+    back = np.flatnonzero(np.diff(arrival) < 0)
+    if back.size:
+        raise InputError(
+            f"request {back[0] + 1} arrives in cycle {arrival[back[0] + 1]}, before request "
+            f"{back[0]} in {arrival[back[0]]}",
+            remedy="sort the trace by arrival_cycle",
+        )
+    if arrival[0] < 0 or line.min() < 0:
+        raise InputError("a trace has a negative arrival cycle or line")
