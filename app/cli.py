@@ -149,3 +149,25 @@ def schema(
     from archsim.output import to_json
 
     print(to_json(run_schema(what)), end="")
+
+
+@app.command()
+def validate(
+    part: Annotated[
+        str | None, typer.Argument(help="One part only; a wrong name lists them.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Real scenes and larger reference figures. Default: "
+                     "ARCHSIM_DATA; what needs them is skipped without."),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON, too.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Hold every model to its references; exit 1 on a miss that is not a known deviation."""
+    from archsim.validate import validate as run_validation
+
+    status = run_validation(part, data=data, json=json)
+    if status:
+        raise typer.Exit(status)
