@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -92,25 +93,46 @@ class Demands:
     write_hold: int | None = None
 
 
-@dataclass(frozen=True)
-class Commands:
-    """The commands of one channel, in the order issued.
+class Commands(Protocol):
+    """The commands of one channel, in the order issued; columns of (n,) int64.
 
-    Attributes
-    ----------
-    names
-        What ``command`` numbers.
-    cycle, command, rank, bank_group, bank, row : (n,) int64
-        ``bank`` counts within its group; -1 in ``bank_group`` and ``bank`` stands for all.
+    ``bank`` counts within its group; -1 in ``bank_group`` and ``bank`` stands for all.
     """
 
-    names: tuple[str, ...]
-    cycle: I64
-    command: I64
-    rank: I64
-    bank_group: I64
-    bank: I64
-    row: I64
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what ``command`` numbers."""
+        ...
+
+    @property
+    def cycle(self) -> I64:
+        """Return when each is issued, in clocks."""
+        ...
+
+    @property
+    def command(self) -> I64:
+        """Return its position in ``names``."""
+        ...
+
+    @property
+    def rank(self) -> I64:
+        """Return its rank or pseudo channel."""
+        ...
+
+    @property
+    def bank_group(self) -> I64:
+        """Return its bank group."""
+        ...
+
+    @property
+    def bank(self) -> I64:
+        """Return its bank."""
+        ...
+
+    @property
+    def row(self) -> I64:
+        """Return its row; read of activates and column commands."""
+        ...
 
 
 @dataclass(frozen=True)

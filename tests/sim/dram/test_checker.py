@@ -1,6 +1,7 @@
 """The checker on streams made by hand: every constraint and rule at its edge."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from archsim.arch.dram.standards import (
 from archsim.base.errors import InputError
 from archsim.sim.dram.checker import (
     POSTPONED_REFRESHES,
-    Commands,
     Demands,
     check_commands,
     demands_of,
@@ -40,11 +40,15 @@ def stream(*lines):
     def place(row, index):
         return -1 if row[1] in EVERYWHERE else row[index]
 
-    return Commands(
-        names, column(r[0] for r in rows), column(names.index(r[1]) for r in rows),
-        column(r[5] for r in rows), column(place(r, 2) for r in rows),
-        column(place(r, 3) for r in rows), column(r[4] for r in rows),
-    )  # fmt: skip
+    return SimpleNamespace(
+        names=names,
+        cycle=column(r[0] for r in rows),
+        command=column(names.index(r[1]) for r in rows),
+        rank=column(r[5] for r in rows),
+        bank_group=column(place(r, 2) for r in rows),
+        bank=column(place(r, 3) for r in rows),
+        row=column(r[4] for r in rows),
+    )
 
 
 def found(demands, *lines):
