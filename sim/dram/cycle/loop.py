@@ -274,6 +274,10 @@ def _note_row(request: int, kind: int, requests: Requests, state: State) -> None
 def _wanted(request: int, requests: Requests, state: State) -> bool:
     """Whether another request waits for the same row."""
     bank, row, s = requests.bank[request], requests.row[request], state.scalars
+    for k in range(s[ACTIVE]):
+        other = state.active[k]
+        if other != request and requests.bank[other] == bank:
+            return True
     for k in range(s[READS]):
         other = state.reads[k]
         if other != request and requests.bank[other] == bank and requests.row[other] == row:
