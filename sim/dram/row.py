@@ -54,7 +54,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from archsim.arch.dram import DramDevice, load_device
+from archsim.arch.dram import DramDevice, device_clocks, load_device
+from archsim.arch.dram.standards import TimingConstraint, standard_constraints
 from archsim.base.errors import ConfigError
 from archsim.sim.dram import channel as ch
 from archsim.sim.dram.mapping import map_device
@@ -199,7 +200,6 @@ class RowDram:
 def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: int, mapping: str,
                 refresh: bool) -> I64:  # fmt: skip
     """Return the compiled code's constants: organisation in bits, timing in clocks of ``rate``."""
-    o, t = device.organisation, device.timing
     if channels < 1:
         raise ConfigError(f"a memory system has {channels} DRAM channels, fewer than one")
     if interleave_bytes < 1 or interleave_bytes % device.burst_bytes:
@@ -209,14 +209,12 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
         )
     bits = map_device(mapping, device)
 
-    def clocks(value: float) -> int:
-        return device.clocks(value, rate)
-
-    burst = device.burst_clocks
-    cl, cwl = clocks(t.cl_ns.value), clocks(t.cwl_ns.value)
-    trp, tras = clocks(t.trp_ns.value), clocks(t.tras_ns.value)
-    interval = clocks(t.trefi_ns.value)
-    closed = clocks(t.trp_all_ns.value) + clocks(t.trfc_ns.value)
+    device_in_clocks = device_clocks(device, rate)
+    t = device_in_clocks.timings
+    constraints = standard_constraints(device_in_clocks)
+    read_to_write = _between("RD", "WR", constraints)
+    write_to_read = _between("WR", "RD", constraints)
+    interval, closed = t["nREFI"], t["nRPab"] + t["nRFC"]
     if not refresh:
         interval, closed = 1 << 40, 0
     values = {
@@ -227,21 +225,21 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
         ch.P_SPREAD: bits.spread_bits,
         ch.P_COLUMN: bits.column_bits,
         ch.P_BANK: bits.bank_bits,
-        ch.P_GROUPS: int(o.bank_groups.value),
-        ch.P_RCD: clocks(t.trcd_ns.value),
-        ch.P_RP: trp,
-        ch.P_RAS: tras,
-        ch.P_RC: tras + trp,
-        ch.P_ACT: max(clocks(t.trrd_ns.value), -(-clocks(t.tfaw_ns.value) // 4)),
-        ch.P_RTP: clocks(t.trtp_ns.value),
-        ch.P_WR_PRE: cwl + burst + clocks(t.twr_ns.value),
-        ch.P_CCD: int(t.tccd_clocks.value),
-        ch.P_CCD_L: int(t.tccd_same_group_clocks.value),
-        ch.P_CL: cl,
-        ch.P_CWL: cwl,
-        ch.P_BURST: burst,
-        ch.P_READ_TO_WRITE: cl + int(t.read_to_write_gap_clocks.value) - cwl,
-        ch.P_WRITE_TO_READ: cwl + clocks(t.twtr_ns.value),
+        ch.P_GROUPS: int(device.organisation.bank_groups.value),
+        ch.P_RCD: t["nRCD"],
+        ch.P_RP: t["nRP"],
+        ch.P_RAS: t["nRAS"],
+        ch.P_RC: t["nRC"],
+        ch.P_ACT: max(t["nRRDS"], -(-t["nFAW"] // 4)),
+        ch.P_RTP: t["nRTP"],
+        ch.P_WR_PRE: t["nCWL"] + t["nBL"] + t["nWR"],
+        ch.P_CCD: t["nCCDS"],
+        ch.P_CCD_L: t["nCCDL"],
+        ch.P_CL: t["nCL"],
+        ch.P_CWL: t["nCWL"],
+        ch.P_BURST: t["nBL"],
+        ch.P_READ_TO_WRITE: read_to_write - t["nBL"],
+        ch.P_WRITE_TO_READ: write_to_read - t["nBL"],
         ch.P_AVAILABLE: interval - closed,
         ch.P_INTERVAL: interval,
         ch.P_WINDOW: WINDOW_BURSTS,
@@ -251,3 +249,13 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
     for index, value in values.items():
         parameters[index] = value
     return parameters
+
+
+def _between(first: str, second: str, constraints: tuple[TimingConstraint, ...]) -> int:
+    """Return the clocks from a command to another, of another bank group."""
+    return max(
+        int(c.clocks)
+        for c in constraints
+        if c.scope in ("channel", "rank") and not c.sibling
+        and first in c.after and second in c.before
+    )  # fmt: skip

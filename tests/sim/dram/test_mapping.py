@@ -29,5 +29,5 @@ def test_every_mapping_reaches_every_bank_and_column():
         for mapping in MAPPINGS:
             bits = map_device(mapping, device)
             page_bytes = int(device.organisation.page_bytes.value)
-            assert 1 << bits.low_column_bits + bits.column_bits == page_bytes // 32
+            assert 1 << bits.low_column_bits + bits.column_bits == page_bytes // device.burst_bytes
             assert 1 << bits.spread_bits + bits.bank_bits == device.banks

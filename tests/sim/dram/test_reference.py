@@ -74,8 +74,8 @@ def clocks(config, mapping, trace, bits):
     """Total command clocks of the model on a trace."""
     device = load_device(DEVICE[config])
     if config in REFRESH_NS:
-        trfc = device.timing.trfc_ns.model_copy(update={"value": REFRESH_NS[config]})
-        timing = device.timing.model_copy(update={"trfc_ns": trfc})
+        trfc = device.timing["trfc_ns"].model_copy(update={"value": REFRESH_NS[config]})
+        timing = device.timing | {"trfc_ns": trfc}
         device = device.model_copy(update={"timing": timing})
     burst = device.burst_bytes
     dram = RowDram(device, channels=1, interleave_bytes=burst, mapping=MAPPING[config, mapping])
