@@ -12,11 +12,13 @@ import numpy.typing as npt
 from archsim.arch.dram import DramDevice
 from archsim.sim.dram.row import WRITE_BATCH_BURSTS, RowDram
 
-__all__ = ["TRACES", "row_clocks", "row_model", "trace"]
+__all__ = ["REQUESTS", "TRACES", "line_bits", "row_clocks", "row_model", "trace"]
 
 I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
+#: Requests of every trace.
+REQUESTS = 20_000
 #: The traces without arrival times.
 TRACES = ("stream_r", "stream_w", "random_r", "random_w", "gather4_r", "copy_rw")
 
@@ -75,3 +77,10 @@ def row_clocks(
     else:
         finish = dram.serve(0, address, size, bool(written[0]))
     return finish / (dram.device.clock_ns * 1e3)
+
+
+def line_bits(device: DramDevice) -> int:
+    """Return the bits of a burst's number on one channel of one rank."""
+    o = device.organisation
+    capacity_bytes = int(o.density_gbit.value * o.devices.value * 2**30 / 8)
+    return (capacity_bytes // device.burst_bytes).bit_length() - 1

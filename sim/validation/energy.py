@@ -8,8 +8,7 @@ from archsim.arch.dram import CommandEnergies, DramDevice, command_energies, loa
 from archsim.arch.dram.device import Currents
 from archsim.arch.sourced import Sourced
 from archsim.sim.validation.checks import Check
-from archsim.sim.validation.dram_row import line_bits
-from archsim.sim.validation.dram_traces import row_clocks, row_model
+from archsim.sim.validation.dram_traces import REQUESTS, line_bits, row_clocks, row_model
 from archsim.sim.validation.figures import figures
 from archsim.sim.validation.inputs import Inputs
 from archsim.sim.validation.row import Row
@@ -17,7 +16,6 @@ from archsim.sim.validation.row import Row
 __all__ = ["CHECKS"]
 
 _PART = "energy"
-_REQUESTS = 20_000
 _PER_BIT = "core energy per bit"
 
 
@@ -63,7 +61,7 @@ def _one_rail(device: DramDevice, rail: str) -> DramDevice:
 def _per_bit(device: DramDevice, mapping: str, key: str) -> float:
     """Return the core energy per bit of a trace, without I/O: commands and standby."""
     dram = row_model(device, mapping)
-    clocks = row_clocks(dram, key, line_bits(device), _REQUESTS)
+    clocks = row_clocks(dram, key, line_bits(device), REQUESTS)
     elapsed_ps = round(clocks * device.clock_ns * 1e3)
     counts, cost = dram.counts(elapsed_ps), command_energies(device)
     active_ps = counts["active_ps/0"]
@@ -75,7 +73,7 @@ def _per_bit(device: DramDevice, mapping: str, key: str) -> float:
         + cost.active_standby_mw.value * active_ps / 1e3
         + cost.precharge_standby_mw.value * (elapsed_ps - active_ps) / 1e3
     )
-    return total_pj / (_REQUESTS * device.burst_bytes * 8)
+    return total_pj / (REQUESTS * device.burst_bytes * 8)
 
 
 def traces(inputs: Inputs) -> Iterator[Row]:

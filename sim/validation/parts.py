@@ -12,7 +12,7 @@ __all__ = ["PARTS", "checks_of"]
 
 #: part -> modules of this package, each with ``CHECKS``
 PARTS = {
-    "dram": ("dram_row",),
+    "dram": ("dram_cycle", "dram_row"),
     "energy": ("energy",),
     "sram": ("sram",),
     "renderer": ("renderer",),
