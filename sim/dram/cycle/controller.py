@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,8 @@ from archsim.arch.dram.standards import DramClocks, load_standard
 from archsim.base.errors import ConfigError, InputError
 from archsim.sim.dram.cycle import loop
 from archsim.sim.dram.cycle.fields import Fields, locate
-from archsim.sim.dram.cycle.tables import COMMANDS, Tables, compile_tables, names_of
+from archsim.sim.dram.cycle.state import MOST_BUFFERED, QUEUE_ROOM, fresh_state
+from archsim.sim.dram.cycle.tables import compile_tables, names_of
 
 __all__ = ["CommandStream", "CycleDram", "CycleResult", "Policy"]
 
@@ -45,7 +46,6 @@ I64 = npt.NDArray[np.int64]
 
 _TICKS_PER_CALL = 200_000  # well under 0.2 s between returns to Python
 _STREAM_ROOM = 1 << 16
-_MAINTENANCE_ROOM = 1568
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,12 @@ class Policy:
     """Reads take over again when it is emptier than this."""
 
     def __post_init__(self) -> None:
-        if self.read_buffer < 1 or self.write_buffer < 1:
-            raise ConfigError("a DRAM controller's buffers need at least one entry each")
+        if not (1 <= self.read_buffer <= MOST_BUFFERED >= self.write_buffer >= 1):
+            raise ConfigError(
+                f"a DRAM controller's buffers hold {self.read_buffer} reads and "
+                f"{self.write_buffer} writes",
+                remedy=f"give each between 1 and {MOST_BUFFERED} entries",
+            )
         if not 0 <= self.write_low <= self.write_high <= 1:
             raise ConfigError(
                 f"the write buffer's marks are {self.write_low} and {self.write_high}",
@@ -166,7 +170,7 @@ class CycleDram:
         self.mapping = tuple(mapping)
         self.policy = Policy() if policy is None else policy
         self._tables = compile_tables(device)
-        self._parameters = _parameters(device, self.policy, refresh)
+        _set_policy(self._tables, device, self.policy, refresh)
         locate(np.zeros(1, dtype=np.int64), self.mapping, device)
 
     def run_trace(
@@ -176,6 +180,7 @@ class CycleDram:
         write: npt.ArrayLike,
         *,
         commands: bool = False,
+        every_clock: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> CycleResult:
         """Serve requests, given in order of arrival, and return what became of each.
@@ -187,6 +192,8 @@ class CycleDram:
             burst in the channel's address space; whether it is a write.
         commands
             Keep the command stream.
+        every_clock
+            Visit also the clocks in which nothing can happen: slow, the same result.
         progress
             Called with requests done and all requests, several times a second.
         """
@@ -196,133 +203,101 @@ class CycleDram:
         _check_trace(arrival, lines, writes)
         bank, row = locate(lines, self.mapping, self.device)
         n = arrival.size
-        requests = loop.Requests(
-            arrival, lines, bank, row, writes, np.full(n, -1), np.full(n, -1)
-        )
-        parameters = self._parameters._replace(emit=commands)
-        state = _fresh_state(self.device, self.policy, parameters, n)
+        accepted, returned = np.full(n, -1), np.full(n, -1)
+        tables = self._tables.copy()
+        tables["emit"], tables["every_clock"] = commands, every_clock
+        state = fresh_state(int(tables["refresh_clocks"]))
+        stream = np.zeros((_STREAM_ROOM if commands else 0, 4), dtype=np.int64)
         pieces = []
         while True:
-            status = loop.advance(_TICKS_PER_CALL, requests, self._tables, state, parameters)
+            status = loop.advance(
+                _TICKS_PER_CALL, arrival, lines, bank, row, writes, accepted, returned, stream,
+                tables, state,
+            )  # fmt: skip
             if commands:
-                kept = int(state.scalars[loop.STREAMED])
-                pieces.append(state.stream[:kept].copy())
-                state.scalars[loop.STREAMED] = 0
+                pieces.append(stream[: state["streamed"]].copy())
+                state["streamed"] = 0
             if progress is not None:
-                progress(int(state.scalars[loop.FINISHED]), n)
+                progress(int(state["finished"]), n)
             if status == loop.DONE:
                 break
             if status == loop.OVERDUE:
                 raise InputError(
-                    f"{_MAINTENANCE_ROOM} refreshes of {self.device.standard} wait for the active "
-                    "requests",
-                    remedy="the refresh interval must be longer than a refresh takes",
+                    f"{QUEUE_ROOM} refreshes of the {self.device.standard} device are due at once",
+                    remedy="its refresh interval must be longer than a refresh takes",
                 )
-        stream = self._stream(np.concatenate(pieces), row) if commands else None
-        return self._result(requests, state, stream)
+        kept = self._stream(np.concatenate(pieces), row) if commands else None
+        return self._result(accepted, returned, writes, state, kept)
 
     def _result(
-        self, requests: loop.Requests, state: loop.State, stream: CommandStream | None
+        self,
+        accepted: I64,
+        returned: I64,
+        writes: npt.NDArray[np.uint8],
+        state: Any,
+        stream: CommandStream | None,
     ) -> CycleResult:
-        known = load_standard(self.device.standard).commands
-        by_kind = state.rows.reshape(2, 3)
-        hits, misses, conflicts = (int(x) for x in by_kind.sum(axis=0))
-        read_hits, read_misses, read_conflicts = (int(x) for x in by_kind[0])
+        hits, misses, conflicts = (int(x) for x in state["rows"].sum(axis=0))
+        read_hits, read_misses, read_conflicts = (int(x) for x in state["rows"][0])
         names = names_of(self.device)
         return CycleResult(
-            accept_cycle=requests.accepted,
-            return_cycle=requests.returned,
-            write=requests.write.astype(np.bool_),
-            cycles_total=int(state.scalars[loop.LAST]) + 1,
-            commands={c: int(state.commands[names.index(c)]) for c in known},
+            accept_cycle=accepted,
+            return_cycle=returned,
+            write=writes.astype(np.bool_),
+            cycles_total=int(state["last"]) + 1,
+            commands={
+                c: int(state["commands"][names.index(c)])
+                for c in load_standard(self.device.standard).commands
+            },
             row_hits=hits,
             row_misses=misses,
             row_conflicts=conflicts,
             read_row_hits=read_hits,
             read_row_misses=read_misses,
             read_row_conflicts=read_conflicts,
-            forwarded_reads=int(state.scalars[loop.FORWARDED]),
-            absorbed_writes=int(state.scalars[loop.ABSORBED]),
+            forwarded_reads=int(state["forwarded"]),
+            absorbed_writes=int(state["absorbed"]),
             stream=stream,
         )
 
     def _stream(self, columns: I64, row: I64) -> CommandStream:
-        cycle, command, target, request = np.ascontiguousarray(columns.T)
+        cycle, command, bank, request = np.ascontiguousarray(columns.T)
         device = self.device
         everywhere = np.isin(command, (loop.PREAB, loop.REFAB))
-        group = target // device.banks_per_group
-        rank = np.where(everywhere, target, group // device.bank_groups)
+        group = bank // device.banks_per_group
         row_of = np.full(request.size, -1)
         row_of[request >= 0] = row[request[request >= 0]]
         return CommandStream(
-            names_of(device), cycle, command, rank,
+            names_of(device), cycle, command, group // device.bank_groups,
             np.where(everywhere, -1, group % device.bank_groups),
-            np.where(everywhere, -1, target % device.banks_per_group),
+            np.where(everywhere, -1, bank % device.banks_per_group),
             row_of, request,
         )  # fmt: skip
 
 
-def _parameters(device: DramClocks, policy: Policy, refresh: bool) -> loop.Parameters:
+def _set_policy(tables: Any, device: DramClocks, policy: Policy, refresh: bool) -> None:
+    """Fill in the policy's part of the loop's tables."""
     t = device.timings
     standard = load_standard(device.standard)
-    split = "ACT2" in standard.commands
-    sync = split and policy.wck == "need_sync"
     one_bank = policy.refresh == "per-bank"
-    interval = 0
     if refresh:
         name = "nREFIpb" if one_bank else "nREFI"
         if name not in t or (one_bank and "REFpb" not in standard.commands):
             raise ConfigError(
                 f"the {device.standard} device has no {policy.refresh} refresh",
-                remedy="use refresh: all-bank" if one_bank else f"give its timing {name}",
+                remedy="use all-bank refresh" if one_bank else f"give its timing {name}",
             )
-        interval = t[name]
-    tail = t["nBL_min"] + t["nWCKPST"] if sync else 0
-    return loop.Parameters(
-        ranks=device.ranks,
-        banks_per_rank=device.banks // device.ranks,
-        read_latency=device.read_latency,
-        split_within=t["nAAD"] if split else 0,
-        wck_read=t["nCL"] + tail if sync else 0,
-        wck_write=t["nCWL"] + tail if sync else 0,
-        two_buses=bool(standard.buses),
-        closed_page=policy.page == "closed",
-        refresh_clocks=interval,
-        refresh_one_bank=one_bank,
-        read_buffer=policy.read_buffer,
-        write_buffer=policy.write_buffer,
-        drain_from=math.floor(policy.write_high * policy.write_buffer) + 1,
-        drain_until=math.ceil(policy.write_low * policy.write_buffer) - 1,
-        emit=False,
-    )
-
-
-def _fresh_state(
-    device: DramClocks, policy: Policy, parameters: loop.Parameters, n: int
-) -> loop.State:
-    nodes = 1 + device.ranks * (1 + device.bank_groups) + device.banks
-    scalars = np.zeros(loop.SCALARS, dtype=np.int64)
-    scalars[[loop.HALF, loop.SYNC, loop.LAST]] = -1
-    scalars[loop.REFRESH] = parameters.refresh_clocks
-    zeros = np.zeros
-    return loop.State(
-        scalars=scalars,
-        ready=zeros((nodes, len(COMMANDS)), dtype=np.int64),
-        history=np.full((nodes, len(COMMANDS), 4), -1),
-        open_row=np.full(device.banks, loop.CLOSED),
-        in_active=zeros(device.banks, dtype=np.int64),
-        open_banks=zeros(device.ranks, dtype=np.int64),
-        active_banks=zeros(device.ranks, dtype=np.int64),
-        reads=zeros(policy.read_buffer, dtype=np.int64),
-        writes=zeros(policy.write_buffer, dtype=np.int64),
-        active=zeros(device.banks, dtype=np.int64),
-        line_filter=zeros(loop.LINE_FILTER, dtype=np.int64),
-        queue=zeros(_MAINTENANCE_ROOM, dtype=np.int64),
-        seen=zeros(n, dtype=np.uint8),
-        commands=zeros(len(COMMANDS), dtype=np.int64),
-        rows=zeros(6, dtype=np.int64),
-        stream=zeros((_STREAM_ROOM if parameters.emit else 0, 4), dtype=np.int64),
-    )
+        tables["refresh_clocks"] = t[name]
+    tables["refresh_one_bank"] = one_bank
+    if "ACT2" in standard.commands:
+        tables["split_within"] = t["nAAD"]
+        if policy.wck == "need_sync":
+            tail = t["nBL_min"] + t["nWCKPST"]
+            tables["wck_read"], tables["wck_write"] = t["nCL"] + tail, t["nCWL"] + tail
+    tables["closed_page"] = policy.page == "closed"
+    tables["read_buffer"], tables["write_buffer"] = policy.read_buffer, policy.write_buffer
+    tables["drain_from"] = math.floor(policy.write_high * policy.write_buffer) + 1
+    tables["drain_until"] = math.ceil(policy.write_low * policy.write_buffer) - 1
 
 
 def _check_trace(arrival: I64, line: I64, write: npt.NDArray[np.uint8]) -> None:
