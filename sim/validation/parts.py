@@ -12,11 +12,12 @@ __all__ = ["PARTS", "checks_of"]
 
 #: part -> modules of this package, each with ``CHECKS``
 PARTS = {
-    "dram": ("dram_cycle", "dram_row"),
+    "dram": ("dram_cycle", "dram_row", "dram_streams"),
     "energy": ("energy",),
     "sram": ("sram",),
     "renderer": ("renderer",),
     "streaminggs": ("voxels",),
+    "executors": ("executors",),
 }
 
 
