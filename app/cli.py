@@ -10,6 +10,7 @@ import typer
 
 import archsim
 from archsim.base.errors import ArchsimError
+from archsim.dram_commands import dram_app
 
 __all__ = ["app", "main"]
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 scene_app = typer.Typer(no_args_is_help=True, help="Look into a scene.")
 app.add_typer(scene_app, name="scene")
+app.add_typer(dram_app, name="dram")
 
 _INTERRUPTED = 130
 
