@@ -11,8 +11,9 @@ Policy (all of it can be set by :class:`Policy`):
 - Reads go before writes until the write buffer is over its upper mark or no read waits; then
   writes until it is under its lower mark and a read waits.
 - A refresh that falls due goes before all buffered requests: once the active set is empty, all
-  banks are precharged and refreshed (or, with ``refresh="per-bank"``, one bank in turn). Only the
-  active set is served meanwhile.
+  banks are precharged and refreshed (or, with ``refresh="per-bank"``, one bank in turn, each once
+  per tREFI; that LPDDR5 refreshes two banks at once is left out). Only the active set is served
+  meanwhile.
 - One command per clock; HBM has a row and a column command bus and issues one on each.
 - LPDDR5: the second half of an activation goes out when nothing else can, at latest nAAD after the
   first; no other row is activated in between. A column command is preceded by a CAS in the clock
@@ -78,7 +79,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class CommandStream:
-    """Commands in the order issued; -1 stands for all groups and banks, or for no request.
+    """Commands in the order issued; -1 stands for all groups and banks, no row, no request.
 
     Attributes
     ----------
@@ -265,8 +266,9 @@ class CycleDram:
         device = self.device
         everywhere = np.isin(command, (loop.PREAB, loop.REFAB))
         group = bank // device.banks_per_group
+        addressed = (request >= 0) & (command != loop.PRE)
         row_of = np.full(request.size, -1)
-        row_of[request >= 0] = row[request[request >= 0]]
+        row_of[addressed] = row[request[addressed]]
         return CommandStream(
             names_of(device), cycle, command, group // device.bank_groups,
             np.where(everywhere, -1, group % device.bank_groups),
@@ -280,14 +282,12 @@ def _set_policy(tables: Any, device: DramClocks, policy: Policy, refresh: bool) 
     t = device.timings
     standard = load_standard(device.standard)
     one_bank = policy.refresh == "per-bank"
+    if one_bank and "REFpb" not in standard.commands:
+        raise ConfigError(
+            f"{device.standard} has no per-bank refresh", remedy="use all-bank refresh"
+        )
     if refresh:
-        name = "nREFIpb" if one_bank else "nREFI"
-        if name not in t or (one_bank and "REFpb" not in standard.commands):
-            raise ConfigError(
-                f"the {device.standard} device has no {policy.refresh} refresh",
-                remedy="use all-bank refresh" if one_bank else f"give its timing {name}",
-            )
-        tables["refresh_clocks"] = t[name]
+        tables["refresh_clocks"] = t["nREFI"] // (device.banks if one_bank else 1)
     tables["refresh_one_bank"] = one_bank
     if "ACT2" in standard.commands:
         tables["split_within"] = t["nAAD"]

@@ -84,7 +84,7 @@ def _issue(command: int, m: int, bank: int, request: int, stream: I64, t: Any, s
     if command == ACT:
         s.open_row[bank] = ACTIVATING
         s.open_banks[rank] += 1
-    elif command == PRE or command == RDA or command == WRA:
+    elif command in (PRE, RDA, WRA):
         s.open_row[bank] = CLOSED
         s.open_banks[rank] -= 1
     elif command == PREAB:
@@ -173,11 +173,13 @@ def _note_row(slot: int, kind: int, s: Any) -> None:
 
 
 @njit()
-def _wanted(slot: int, s: Any) -> bool:
-    """Whether another buffered request waits for the same row."""
-    for which in (READS, WRITES):
-        for place in range(s.length[which]):
-            other = s.buffer[which, place]
+def _wanted(which: int, slot: int, s: Any) -> bool:
+    """Whether another request waits for the same row."""
+    if which != ACTIVE and s.in_active[s.bank[slot]]:
+        return True
+    for buffer in (READS, WRITES):
+        for place in range(s.length[buffer]):
+            other = s.buffer[buffer, place]
             if other != slot and s.bank[other] == s.bank[slot] and s.row[other] == s.row[slot]:
                 return True
     return False
@@ -192,7 +194,7 @@ def _column(which: int, place: int, m: int, stream: I64, t: Any, s: Any) -> None
     if t.wck_read > 0:
         s.wck_stop = max(s.wck_stop, m + (t.wck_write if write else t.wck_read))
     _note_row(slot, HIT, s)
-    closing = t.closed_page and not _wanted(slot, s)
+    closing = t.closed_page and not _wanted(which, slot, s)
     _issue(command + (RDA - RD) if closing else command, m, bank, request, stream, t, s)
     if which == ACTIVE:
         s.in_active[bank] = 0
@@ -227,7 +229,7 @@ def _go_on(which: int, place: int, command: int, m: int, stream: I64, t: Any, s:
     """Issue the next command of a request: with LPDDR5 perhaps a sync, or the ACT2 it waits for."""
     slot = s.buffer[which, place]
     bank, request = s.bank[slot], s.request[slot]
-    if command == RD or command == WR:
+    if command in (RD, WR):
         if t.wck_read == 0 or m < s.wck_stop:
             _column(which, place, m, stream, t, s)
         elif s.half != NONE and s.deadline <= m + 1:
@@ -411,12 +413,11 @@ def advance(
             if s.refresh_at > 0:
                 following = min(following, s.refresh_at - 1)
             i = s.next
-            if i < n:
-                if arrival[i] > cycle + 1:
-                    following = min(following, arrival[i])
-                elif welcome != REFUSED or arrival[i] == cycle + 1:
-                    if _welcome(line[i], write[i], t, s) != REFUSED:
-                        following = cycle + 1
+            if i < n and arrival[i] > cycle + 1:
+                following = min(following, arrival[i])
+            elif i < n and not (welcome == REFUSED and arrival[i] <= cycle):
+                # the next request has not been offered yet
+                following = cycle + 1 if _welcome(line[i], write[i], t, s) else following
             if s.finished == n:
                 following = min(following, s.last + 1)
         s.cycle = max(following, cycle + 1)

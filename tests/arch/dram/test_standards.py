@@ -1,4 +1,4 @@
-"""Constraint tables of the standards: the clocks equal a simulator's, and follow its command rules."""
+"""Constraint tables of the standards: their clocks equal a simulator's."""
 
 import json
 import os
