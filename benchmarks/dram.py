@@ -5,8 +5,8 @@
 One channel of DDR4-3200 under the cycle model, streams and random reads of 10^4 to 10^7 requests;
 the row model on a stream in one run, on runs of a burst each, and on the memory streams of a
 frame of every system of the shipped comparison on its own memory. Times are CPU seconds of one
-core, the least of a few repeats, without compilation. The slope is that of log time over log requests from 10^5
-requests on: 1 is linear.
+core, the least of a few repeats, without compilation. The slope is that of log time over log
+requests from 10^5 requests on: 1 is linear.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from archsim.arch.dram import load_device
 from archsim.arch.dram.timing import device_clocks
 from archsim.config import load_run
 from archsim.sim.dram.cycle.controller import CycleDram
+from archsim.sim.dram.cycle.traces import formula_trace
 from archsim.sim.dram.mapping import map_device
 from archsim.sim.dram.row import RowDram
 from archsim.sim.dram.streams import Streams, memory_streams
 from archsim.sim.kernel import execute
 from archsim.sim.simulate import row_dram
-from archsim.sim.validation.dram_traces import line_bits, trace
+from archsim.sim.validation.dram_traces import line_bits
 from archsim.traces.gs3d.cameras import bounds_of
 from archsim.traces.gs3d.reference import render_reference
 from archsim.traces.gs3d.workload import load_cameras, load_scene
@@ -76,11 +77,8 @@ def cycle_rates(largest: int) -> list[Rate]:
     for key in ("stream_r", "random_r"):
         dram.run_trace([0], [0], [False])  # compile
         for count in sizes(largest):
-            line, write = trace(key, line_bits(device), count)
-            arrival = np.zeros(count, np.int64)
-            took = least_seconds(
-                lambda arrival=arrival, line=line, write=write: dram.run_trace(arrival, line, write)
-            )
+            requests = formula_trace(key, line_bits(device), count)
+            took = least_seconds(lambda requests=requests: dram.run_trace(*requests))
             rates.append(Rate("cycle", f"{DEVICE}, {key}", count, took, TARGET_M_S[key]))
     return rates
 
@@ -97,7 +95,7 @@ def row_rates(largest: int) -> list[Rate]:
                 runs = count * burst // 4096
                 address, size = np.arange(runs) * 8192, np.full(runs, 4096)
             else:
-                address = trace("random_r", line_bits(device), count)[0] * burst
+                address = formula_trace("random_r", line_bits(device), count)[1] * burst
                 size = np.full(count, burst)
 
             def serve(address: np.ndarray = address, size: np.ndarray = size) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from archsim.arch.dram import list_devices, load_device, resolve
 from archsim.arch.dram.timing import device_clocks
 from archsim.sim.dram.cycle.controller import CycleDram, CycleResult
+from archsim.sim.dram.cycle.traces import formula_trace
 from archsim.sim.dram.mapping import map_device
 from archsim.sim.validation.checks import Check
 from archsim.sim.validation.dram_bounds import BOUNDED, bound_row
@@ -19,7 +20,6 @@ from archsim.sim.validation.dram_traces import (
     line_bits,
     row_clocks,
     row_model,
-    trace,
 )
 from archsim.sim.validation.figures import figures
 from archsim.sim.validation.inputs import Inputs
@@ -40,8 +40,7 @@ def cycle_trace(name: str, mapping: str, key: str) -> CycleResult:
     """Return what the cycle model makes of a trace on one channel of a device."""
     device = load_device(name)
     dram = CycleDram(device_clocks(device), mapping=map_device(mapping, device).fields)
-    line, write = trace(key, line_bits(device), REQUESTS)
-    return dram.run_trace(np.zeros(REQUESTS, np.int64), line, write)
+    return dram.run_trace(*formula_trace(key, line_bits(device), REQUESTS))
 
 
 def _share(name: str, mapping: str, key: str) -> float:
@@ -70,7 +69,7 @@ def _unloaded_latency(name: str, mapping: str) -> float:
     device = load_device(name)
     fields = map_device(mapping, device).fields
     dram = CycleDram(device_clocks(device), mapping=fields, refresh=False)
-    line, write = trace("random_r", line_bits(device), _FEW_REQUESTS)
+    _, line, write = formula_trace("random_r", line_bits(device), _FEW_REQUESTS)
     result = dram.run_trace(_FAR_APART * np.arange(_FEW_REQUESTS), line, write)
     return float(np.median(result.read_latency_cycles))
 

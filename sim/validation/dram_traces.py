@@ -1,53 +1,19 @@
-"""The request traces of the DRAM references, by formula, and how the row model is given them.
-
-A trace names bursts of one channel ("lines"): streams, copies that alternate reads and writes,
-random bursts and random gathers of four, from SplitMix64 of a request's number.
-"""
+"""The traces that DRAM models are compared on, and how the row model is given them."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from archsim.arch.dram import DramDevice
+from archsim.sim.dram.cycle.traces import formula_trace
 from archsim.sim.dram.row import WRITE_BATCH_BURSTS, RowDram
 
-__all__ = ["REQUESTS", "TRACES", "line_bits", "row_clocks", "row_model", "trace"]
-
-I64 = npt.NDArray[np.int64]
-Bool = npt.NDArray[np.bool_]
+__all__ = ["REQUESTS", "TRACES", "line_bits", "row_clocks", "row_model"]
 
 #: Requests of every trace.
 REQUESTS = 20_000
-#: The traces without arrival times.
+#: Traces of :func:`~archsim.sim.dram.cycle.traces.formula_trace` without arrival times.
 TRACES = ("stream_r", "stream_w", "random_r", "random_w", "gather4_r", "copy_rw")
-
-
-def _draws(seed: int, number: I64, bits: int) -> I64:
-    """Return the upper ``bits`` of SplitMix64's outputs."""
-    z = np.uint64(seed) + (number.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return (z >> np.uint64(64 - bits)).astype(np.int64)
-
-
-def trace(name: str, bits: int, requests: int) -> tuple[I64, Bool]:
-    """Return lines below ``2**bits`` and whether each is written, both (requests,).
-
-    Raises :class:`ValueError` for a trace that is not one of :data:`TRACES`.
-    """
-    number = np.arange(requests)
-    written = np.full(requests, name.endswith("_w"))
-    if name in ("stream_r", "stream_w"):
-        return number % 2**bits, written
-    if name in ("random_r", "random_w"):
-        return _draws(1, number, bits), written
-    if name == "gather4_r":
-        return _draws(3, number // 4, bits - 2) * 4 + number % 4, written
-    if name == "copy_rw":
-        return number // 2 % 2 ** (bits - 1) + (number % 2) * 2 ** (bits - 1), number % 2 == 1
-    raise ValueError(f"no DRAM trace {name!r}")
 
 
 def row_model(device: DramDevice, mapping: str, channels: int = 1) -> RowDram:
@@ -63,7 +29,7 @@ def row_clocks(
     The row model serves whole streams; a copy goes in chunks of ``batch`` reads, then as many
     writes, as a controller drains its write buffer.
     """
-    line, written = trace(name, bits, requests)
+    _, line, written = formula_trace(name, bits, requests)
     burst = dram.burst_bytes
     address, size = line * burst, np.full(requests, burst)
     if name == "copy_rw":

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from archsim.arch.dram import CommandEnergies, DramDevice, command_energies, load_device
 from archsim.arch.dram.device import Currents
 from archsim.arch.sourced import Sourced
+from archsim.sim.dram.cycle.traces import formula_trace
+from archsim.sim.dram.open_loop import Fidelity, serve_trace
 from archsim.sim.validation.checks import Check
-from archsim.sim.validation.dram_traces import REQUESTS, line_bits, row_clocks, row_model
+from archsim.sim.validation.dram_traces import REQUESTS, line_bits
 from archsim.sim.validation.figures import figures
 from archsim.sim.validation.inputs import Inputs
 from archsim.sim.validation.row import Row
@@ -58,22 +60,12 @@ def _one_rail(device: DramDevice, rail: str) -> DramDevice:
     return device.model_copy(update={"power": power.model_copy(update=alone)})
 
 
-def _per_bit(device: DramDevice, mapping: str, key: str) -> float:
+def _per_bit(device: DramDevice, mapping: str, key: str, fidelity: Fidelity) -> float:
     """Return the core energy per bit of a trace, without I/O: commands and standby."""
-    dram = row_model(device, mapping)
-    clocks = row_clocks(dram, key, line_bits(device), REQUESTS)
-    elapsed_ps = round(clocks * device.clock_ns * 1e3)
-    counts, cost = dram.counts(elapsed_ps), command_energies(device)
-    active_ps = counts["active_ps/0"]
-    total_pj = (
-        cost.activate_pj.value * counts["activates"]
-        + cost.read_core_pj.value * counts["read_bursts"]
-        + cost.write_core_pj.value * counts["write_bursts"]
-        + cost.refresh_pj.value * counts["refreshes"]
-        + cost.active_standby_mw.value * active_ps / 1e3
-        + cost.precharge_standby_mw.value * (elapsed_ps - active_ps) / 1e3
-    )
-    return total_pj / (REQUESTS * device.burst_bytes * 8)
+    requests = formula_trace(key, line_bits(device), REQUESTS)
+    served = serve_trace(device, *requests, mapping=mapping, fidelity=fidelity)
+    core_pj = sum(energy.value for part, energy in served.energy_pj.items() if part != "io")
+    return core_pj / (REQUESTS * device.burst_bytes * 8)
 
 
 def traces(inputs: Inputs) -> Iterator[Row]:
@@ -84,12 +76,13 @@ def traces(inputs: Inputs) -> Iterator[Row]:
     """
     known = figures()
     for figure in known.of(_PART, _PER_BIT):
-        _, which, *rail = figure.case.split(", ")
+        model, which, *rail = figure.case.split(", ")
         name, mapping, key = which.split(" ")
         device = load_device(name)
         if rail:
             device = _one_rail(device, rail[0].removesuffix(" alone"))
-        yield known.compare(figure, _per_bit(device, mapping, key))
+        fidelity: Fidelity = "cycle" if model == "cycle model" else "row"
+        yield known.compare(figure, _per_bit(device, mapping, key, fidelity))
 
 
 CHECKS = (

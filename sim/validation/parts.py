@@ -12,7 +12,7 @@ __all__ = ["PARTS", "checks_of"]
 
 #: part -> modules of this package, each with ``CHECKS``
 PARTS = {
-    "dram": ("dram_cycle", "dram_row", "dram_streams"),
+    "dram": ("dram_cycle", "dram_exact", "dram_row", "dram_streams"),
     "energy": ("energy",),
     "sram": ("sram",),
     "renderer": ("renderer",),
