@@ -62,8 +62,9 @@ def replay_run(
     if again:
         notes.append(f"{again} traces were not in the cache and were recorded again")
     notes.append(
-        "open loop: every stream is asked for when the run started it; row against cycle fidelity "
-        "on the same streams, each part from idle channels"
+        "open loop: every stream is asked for when the run started it, at both fidelities, and "
+        "each part begins with idle channels; at cycle fidelity writes stay in the write buffer "
+        "until they are drained"
     )
     return rows, [*notes, *cache.notes]
 

@@ -14,34 +14,31 @@ from archsim.arch.sourced import Sourced
 from archsim.sim.dram.curve import Point
 from archsim.sim.dram.open_loop import Served
 from archsim.sim.dram.replay import Replay
-from archsim.words import digits, percent, quantity, range_text
+from archsim.words import TIMES, digits, percent, quantity, range_text, size
 
 __all__ = ["curve_table", "devices_table", "replay_table", "served_table"]
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", overflow="fold")
+        table.add_column(column, justify="right" if index else "left", no_wrap=index == 0)
     return table
 
 
 def devices_table() -> Table:
     """Return one row per device: what it is, its speed, and how many of its values have what."""
-    table = _table("name", "standard", "width", "GB/s", "banks", "page", "burst", "density",
-                   "values", "sources", "assumed")  # fmt: skip
+    table = _table("name", "pins", "GB/s", "banks", "page", "burst", "values", "sources", "assumed")
     for name in list_devices():
         device = load_device(name)
         o, values = device.organisation, _values(device)
         table.add_row(
             Text(name, "bold cyan"),
-            device.standard,
             f"x{o.width_bits.value:g}",
             digits(device.bandwidth_gb_s()),
-            f"{o.bank_groups.value:g} x {o.banks_per_group.value:g}",
-            f"{o.page_bytes.value:g} B",
+            f"{o.bank_groups.value:g}{TIMES}{o.banks_per_group.value:g}",
+            f"{o.page_bytes.value / 1024:g} KiB",
             f"{device.burst_bytes} B",
-            f"{o.density_gbit.value * o.devices.value:g} Gb",
             str(len(values)),
             str(len({value.source for value in values})),
             str(sum(value.assumed for value in values)),
@@ -61,8 +58,9 @@ def _values(part: object) -> list[Sourced]:
 
 def served_table(served: Served, device: DramDevice) -> Table:
     """Return what a trace took: time, bandwidth, latency, commands, row hits, energy."""
-    table = _table("", "")
-    table.show_header = False
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
     requests, reads = served.write.size, int((~served.write).sum())
     share = served.bandwidth_gb_s / device.bandwidth_gb_s()
     table.add_row("requests", f"{requests:,}")
@@ -115,30 +113,27 @@ def curve_table(points: Sequence[Point]) -> Table:
 
 
 def replay_table(rows: Sequence[tuple[str, str, Replay]]) -> Table:
-    """Return one row per system and camera: how row fidelity differs from cycle fidelity."""
-    table = _table("system", "camera", "bursts replayed", "completion", "row", "occupied", "row",
-                   "per stream", "row", "row hits", "row")  # fmt: skip
+    """Return, by system and camera, the streams' times and how far off row fidelity is."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, column in enumerate(("system, camera", "replayed", "cycle", "row", "row is off")):
+        table.add_column(column, justify="right" if index > 1 else "left", no_wrap=index > 0)
     for system, camera, found in rows:
         share = found.bursts / found.all_bursts if found.all_bursts else 1.0
         pieces = "" if found.parts == 1 else f" in {found.parts} parts"
-        streams = max(found.streams, 1)
-        cells = [
-            (quantity(found.cycle.completion_ps * 1e-12, "s"), _signed(found, "completion_ps")),
-            (quantity(found.cycle.occupied_ps * 1e-12, "s"), _signed(found, "occupied_ps")),
-            (
-                quantity(found.cycle.service_ps / streams * 1e-12, "s"),
-                _signed(found, "service_ps"),
-            ),
-            (f"{found.cycle.row_hits:,}", _signed(found, "row_hits")),
-        ]
         table.add_row(
-            Text(system, "bold cyan"),
-            camera,
-            f"{found.bursts:,} ({percent(share)}{pieces})",
-            *(text for pair in cells for text in pair),
+            Text(system, "bold cyan").append(f" {camera}", "not bold dim"),
+            Text(f"{size(found.bursts)} bursts, {percent(share)}{pieces}", "dim"),
         )
+        for label, what, count in (
+            ("start to finish", "completion_ps", 1),
+            ("memory in service", "occupied_ps", 1),
+            ("a read stream", "read_service_ps", found.read_streams),
+            ("a write stream", "write_service_ps", found.write_streams),
+        ):
+            if count:
+                times = [getattr(side, what) / count * 1e-12 for side in (found.cycle, found.row)]
+                cells = [quantity(seconds, "s") for seconds in times]
+                table.add_row("", label, *cells, f"{found.error(what) * 100:+.1f} %")
+        hits = [f"{side.row_hits:,}" for side in (found.cycle, found.row)]
+        table.add_row("", "row hits", *hits, f"{found.error('row_hits') * 100:+.1f} %")
     return table
-
-
-def _signed(found: Replay, what: str) -> str:
-    return f"{found.error(what) * 100:+.1f} %"

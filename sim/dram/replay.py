@@ -40,15 +40,17 @@ class Times:
         From the first start to the last finish.
     occupied_ps
         The part of it in which some stream was in service.
-    service_ps
-        Of all streams, start to finish, added up.
+    read_service_ps, write_service_ps
+        Of all streams that read or write, start to finish, added up. At cycle fidelity a write
+        stays in the write buffer until writes are drained.
     row_hits, activates
         Of all channels.
     """
 
     completion_ps: int
     occupied_ps: int
-    service_ps: int
+    read_service_ps: int
+    write_service_ps: int
     row_hits: int
     activates: int
 
@@ -56,7 +58,8 @@ class Times:
         return Times(
             self.completion_ps + other.completion_ps,
             self.occupied_ps + other.occupied_ps,
-            self.service_ps + other.service_ps,
+            self.read_service_ps + other.read_service_ps,
+            self.write_service_ps + other.write_service_ps,
             self.row_hits + other.row_hits,
             self.activates + other.activates,
         )
@@ -68,7 +71,7 @@ class Replay:
 
     Attributes
     ----------
-    streams, bursts
+    read_streams, write_streams, bursts
         Replayed.
     all_streams, all_bursts
         Of the program; a burst that successive runs of a stream share counts once per run.
@@ -78,7 +81,8 @@ class Replay:
         The same streams at both fidelities.
     """
 
-    streams: int
+    read_streams: int
+    write_streams: int
     bursts: int
     all_streams: int
     all_bursts: int
@@ -108,7 +112,7 @@ def replay(
     system = _System(memory, data_rate_mt_s)
     streams = memory_streams(program, schedule)
     chosen = parts(streams, system.burst_bytes, most=most, pieces=_PARTS)
-    row = cycle = Times(0, 0, 0, 0, 0)
+    row = cycle = Times(0, 0, 0, 0, 0, 0)
     replayed = [int(part.bursts(system.burst_bytes).sum()) for part in chosen]
     for index, part in enumerate(chosen):
         row += system.by_row(part)
@@ -116,7 +120,8 @@ def replay(
         if progress is not None:
             progress(index + 1, len(chosen))
     return Replay(
-        streams=sum(part.start_ps.size for part in chosen),
+        read_streams=sum(int((~part.write).sum()) for part in chosen),
+        write_streams=sum(int(part.write.sum()) for part in chosen),
         bursts=sum(replayed),
         all_streams=streams.start_ps.size,
         all_bursts=int(streams.bursts(system.burst_bytes).sum()),
@@ -144,7 +149,7 @@ class _System:
             self._device, channels=self._channels, interleave_bytes=self._interleave_bytes,
             mapping=self._mapping, data_rate_mt_s=self._rate,
         )  # fmt: skip
-        start = streams.start_ps - streams.start_ps.min(initial=0)
+        start = streams.start_ps - streams.start_ps[:1]
         finish = np.zeros_like(start)
         for i in range(start.size):
             runs = slice(streams.ptr[i], streams.ptr[i + 1])
@@ -152,10 +157,10 @@ class _System:
                 int(start[i]), streams.address[runs], streams.size[runs], bool(streams.write[i])
             )
         counts = dram.counts(int(finish.max(initial=0)))
-        return _times(start, finish, counts["row_hits"], counts["activates"])
+        return _times(streams, finish, counts["row_hits"], counts["activates"])
 
     def by_cycle(self, streams: Streams) -> Times:
-        start = streams.start_ps - streams.start_ps.min(initial=0)
+        start = streams.start_ps - streams.start_ps[:1]
         finish = start.copy()
         beats = int(self._device.organisation.beats_per_clock.value)
         arrival = -(-start * self._rate // (beats * 10**6))
@@ -177,23 +182,25 @@ class _System:
             finish = np.maximum(finish, self._ps(last))
             hits += result.row_hits
             activates += result.commands.get("ACT", 0) + result.commands.get("ACT1", 0)
-        return _times(start, finish, hits, activates)
+        return _times(streams, finish, hits, activates)
 
     def _ps(self, clocks: I64) -> I64:
         beats = int(self._device.organisation.beats_per_clock.value)
         return -(-clocks * (beats * 10**6) // self._rate)
 
 
-def _times(start: I64, finish: I64, row_hits: int, activates: int) -> Times:
-    """Return the times of streams in order of their starts."""
-    if start.size == 0:
-        return Times(0, 0, 0, row_hits, activates)
+def _times(streams: Streams, finish: I64, row_hits: int, activates: int) -> Times:
+    """Return the times of streams that finish so long after the first one's start."""
+    if finish.size == 0:
+        return Times(0, 0, 0, 0, row_hits, activates)
+    start = streams.start_ps - streams.start_ps[0]
     until = np.maximum.accumulate(finish)
     idle = np.maximum(start[1:] - until[:-1], 0).sum()
     return Times(
-        completion_ps=int(until[-1] - start[0]),
-        occupied_ps=int(until[-1] - start[0] - idle),
-        service_ps=int((finish - start).sum()),
+        completion_ps=int(until[-1]),
+        occupied_ps=int(until[-1] - idle),
+        read_service_ps=int((finish - start)[~streams.write].sum()),
+        write_service_ps=int((finish - start)[streams.write].sum()),
         row_hits=row_hits,
         activates=activates,
     )
