@@ -96,6 +96,7 @@ def run_case(figures: Json, name: str, case: str) -> CycleResult:
     mappings = configuration["mappings_lsb_first"]
     result = configuration["results"][case]
     kind, _, trace = case.rpartition("/")
+    policy = _policy(configuration)
     if kind == "micro":
         mapping = mappings["cobg" if "cobg" in mappings else "bgco"]
         steps = [
@@ -103,14 +104,11 @@ def run_case(figures: Json, name: str, case: str) -> CycleResult:
             for step in figures["micro_sequences"]["sequences"][trace]
             if step[0] < device.bank_groups and step[1] < device.banks_per_group
         ]
-        arrival, line, write = [s[5] for s in steps], result["lines"], [s[4] for s in steps]
-        refresh = False
-    else:
-        which, _, refreshed = kind.partition("/")
-        mapping, refresh = mappings[which], refreshed == "refresh"
-        arrival, line, write = formula_trace(trace, configuration["L"], result["n"])
-    dram = CycleDram(device, mapping=mapping, refresh=refresh, policy=_policy(configuration))
-    return dram.run_trace(arrival, line, write)
+        dram = CycleDram(device, mapping=mapping, refresh=False, policy=policy)
+        return dram.run_trace([s[5] for s in steps], result["lines"], [s[4] for s in steps])
+    which, _, refresh = kind.partition("/")
+    dram = CycleDram(device, mapping=mappings[which], refresh=refresh == "refresh", policy=policy)
+    return dram.run_trace(*formula_trace(trace, configuration["L"], result["n"]))
 
 
 def reference_device(configuration: Json) -> DramClocks:

@@ -102,10 +102,10 @@ def compile_tables(device: DramClocks) -> Any:
     after_of = np.array([k[0] for k in keys])
     t["start"] = np.searchsorted(after_of, np.arange(len(COMMANDS) + 1))
     for k, key in enumerate(keys):
-        after, t["scope"][k], t["before"][k], t["window"][k] = key
+        command, t["scope"][k], t["before"][k], t["window"][k] = key
         t["clocks"][k] = strongest[key]
-        if key[3] > 1:
-            t["remembered"][after] = 1
+        if t["window"][k] > 1:
+            t["remembered"][command] = 1
     t["banks"], t["ranks"] = device.banks, device.ranks
     t["banks_per_rank"] = device.banks // device.ranks
     t["banks_per_group"] = device.banks_per_group
