@@ -38,6 +38,7 @@ from archsim.arch.dram.standards import DramClocks, load_standard
 from archsim.base.errors import ConfigError, InputError
 from archsim.sim.dram.cycle import loop
 from archsim.sim.dram.cycle.fields import Fields, locate
+from archsim.sim.dram.cycle.issue import PRE, PREAB, REFAB
 from archsim.sim.dram.cycle.state import MOST_BUFFERED, QUEUE_ROOM, fresh_state
 from archsim.sim.dram.cycle.tables import compile_tables, names_of
 
@@ -264,9 +265,9 @@ class CycleDram:
     def _stream(self, columns: I64, row: I64) -> CommandStream:
         cycle, command, bank, request = np.ascontiguousarray(columns.T)
         device = self.device
-        everywhere = np.isin(command, (loop.PREAB, loop.REFAB))
+        everywhere = np.isin(command, (PREAB, REFAB))
         group = bank // device.banks_per_group
-        addressed = (request >= 0) & (command != loop.PRE)
+        addressed = (request >= 0) & (command != PRE)
         row_of = np.full(request.size, -1)
         row_of[addressed] = row[request[addressed]]
         return CommandStream(

@@ -17,6 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.base.jit import njit
+from archsim.sim.dram.cycle.issue import (
+    ACT,
+    ACT2,
+    ACTIVATING,
+    CAS_RD,
+    CLOSED,
+    PRE,
+    PREAB,
+    RD,
+    RDA,
+    REFAB,
+    REFPB,
+    WR,
+    issue,
+)
 
 __all__ = ["BUSY", "DONE", "EMIT", "OVERDUE", "advance"]
 
@@ -26,78 +41,11 @@ I64 = npt.NDArray[np.int64]
 # fall due faster than they are done
 DONE, BUSY, EMIT, OVERDUE = 0, 1, 2, 3
 
-# numbers of the commands, as in tables.COMMANDS
-ACT, ACT2, PRE, PREAB, CAS_RD, CAS_WR, RD, WR, RDA, WRA, REFAB, REFPB = range(12)
-CHANNEL, RANK, BANK_GROUP, BANK, OTHER_RANKS = range(5)  # numbers of the scopes
 READS, WRITES, ACTIVE = range(3)  # numbers of the buffers
 HIT, MISS, CONFLICT = range(3)
-CLOSED, ACTIVATING = -1, -2  # in place of the open row
 NONE = -1
 FAR = 1 << 62
 REFUSED, QUEUED, ANSWERED = range(3)
-
-
-@njit()
-def _constrain(command: int, m: int, bank: int, t: Any, s: Any) -> None:
-    """Raise the earliest legal clocks of all that waits for ``command``, issued now."""
-    rank = bank // t.banks_per_rank
-    if t.remembered[command]:
-        past = s.history[command, rank]
-        for j in range(3, 0, -1):
-            past[j] = past[j - 1]
-        past[0] = m
-    for k in range(t.start[command], t.start[command + 1]):
-        since = m
-        if t.window[k] > 1:
-            since = s.history[command, rank, t.window[k] - 1]
-            if since < 0:
-                continue
-        legal = since + t.clocks[k]
-        ready = s.ready[t.before[k]]
-        scope = t.scope[k]
-        if scope == BANK:
-            ready[bank] = max(ready[bank], legal)
-            continue
-        first, size = 0, t.banks
-        if scope == RANK:
-            first, size = rank * t.banks_per_rank, t.banks_per_rank
-        elif scope == BANK_GROUP:
-            first, size = bank - bank % t.banks_per_group, t.banks_per_group
-        if scope == OTHER_RANKS:
-            for b in range(t.banks):
-                if b // t.banks_per_rank != rank:
-                    ready[b] = max(ready[b], legal)
-        else:
-            for b in range(first, first + size):
-                ready[b] = max(ready[b], legal)
-
-
-@njit()
-def _issue(command: int, m: int, bank: int, request: int, stream: I64, t: Any, s: Any) -> None:
-    """Issue a command: constraints, row state, count, stream.
-
-    ``bank`` is any bank of the rank for commands of all banks.
-    """
-    _constrain(command, m, bank, t, s)
-    rank = bank // t.banks_per_rank
-    s.commands[command] += 1
-    if command == ACT:
-        s.open_row[bank] = ACTIVATING
-        s.open_banks[rank] += 1
-    elif command in (PRE, RDA, WRA):
-        s.open_row[bank] = CLOSED
-        s.open_banks[rank] -= 1
-    elif command == PREAB:
-        s.open_banks[rank] = 0
-        for b in range(rank * t.banks_per_rank, (rank + 1) * t.banks_per_rank):
-            s.open_row[b] = CLOSED
-    if t.emit:
-        at = s.streamed
-        stream[at, 0] = m - 1
-        stream[at, 1] = command
-        stream[at, 2] = bank
-        stream[at, 3] = request
-        s.streamed = at + 1
 
 
 @njit()
@@ -195,7 +143,7 @@ def _column(which: int, place: int, m: int, stream: I64, t: Any, s: Any) -> None
         s.wck_stop = max(s.wck_stop, m + (t.wck_write if write else t.wck_read))
     _note_row(slot, HIT, s)
     closing = t.closed_page and not _wanted(which, slot, s)
-    _issue(command + (RDA - RD) if closing else command, m, bank, request, stream, t, s)
+    issue(command + (RDA - RD) if closing else command, m, bank, request, stream, t, s)
     if which == ACTIVE:
         s.in_active[bank] = 0
         s.active_banks[bank // t.banks_per_rank] -= 1
@@ -219,7 +167,7 @@ def _activated(slot: int, t: Any, s: Any) -> None:
 @njit()
 def _second_activate(m: int, stream: I64, t: Any, s: Any) -> None:
     slot = s.half
-    _issue(ACT2, m, s.bank[slot], s.request[slot], stream, t, s)
+    issue(ACT2, m, s.bank[slot], s.request[slot], stream, t, s)
     _activated(slot, t, s)
     s.half = NONE
 
@@ -235,11 +183,11 @@ def _go_on(which: int, place: int, command: int, m: int, stream: I64, t: Any, s:
         elif s.half != NONE and s.deadline <= m + 1:
             _second_activate(m, stream, t, s)
         else:
-            _issue(command + (CAS_RD - RD), m, bank, request, stream, t, s)
+            issue(command + (CAS_RD - RD), m, bank, request, stream, t, s)
             s.sync_buffer, s.sync_place = which, place
         return
     _note_row(slot, MISS if command == ACT else CONFLICT, s)
-    _issue(command, m, bank, request, stream, t, s)
+    issue(command, m, bank, request, stream, t, s)
     if command == ACT:
         _take(which, place, s)
         if t.split_within > 0:
@@ -269,7 +217,7 @@ def _maintain(m: int, stream: I64, t: Any, s: Any) -> tuple[bool, int]:
     legal = s.ready[command, bank]
     if legal > m:
         return False, legal
-    _issue(command, m, bank, NONE, stream, t, s)
+    issue(command, m, bank, NONE, stream, t, s)
     if not closing:
         s.queue_head = (s.queue_head + 1) % s.queue.size
         s.queue_length -= 1

@@ -21,7 +21,7 @@ from archsim.base.errors import ConfigError
 
 __all__ = ["COMMANDS", "MOST_BANKS", "compile_tables", "names_of"]
 
-#: commands by number; ``loop`` names the numbers
+#: commands by number; ``issue`` names the numbers
 COMMANDS = (
     "ACT", "ACT2", "PREpb", "PREab", "CAS_RD", "CAS_WR", "RD", "WR", "RDA", "WRA", "REFab", "REFpb",
 )  # fmt: skip
