@@ -20,7 +20,8 @@ _MOST_BURSTS = 400_000
 _TOLERANCE = 0.05
 _QUANTITIES = {
     "occupied_ps": "time with a stream in service",
-    "service_ps": "service time of all streams",
+    "read_service_ps": "service time of streams read",
+    "write_service_ps": "service time of streams written",
 }
 
 

@@ -41,6 +41,8 @@ def read_safetensors(path: Path) -> dict[str, F32]:
     content = path.read_bytes()
     try:
         (size,) = struct.unpack_from("<Q", content)
+        if len(content) < 8 + size:
+            raise ValueError("it is cut short")
         header = json.loads(content[8 : 8 + size])
         tensors = {}
         for name, entry in header.items():
@@ -51,7 +53,7 @@ def read_safetensors(path: Path) -> dict[str, F32]:
             first, last = entry["data_offsets"]
             data = content[8 + size + first : 8 + size + last]
             tensors[name] = np.frombuffer(data, "<f4").reshape(entry["shape"])
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise InputError(
             f"this is no safetensors file of float32 tensors: {error}",
             place=str(path), remedy="restore the file",
