@@ -21,6 +21,7 @@ __all__ = ["curve_chart", "write_curve"]
 #: Okabe and Ito's palette, told apart with any kind of colour vision.
 _COLORS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00")
 _MARKERS = ("circle", "square", "diamond", "triangle-up")
+_TICKS_NS = [step * 10**power for power in range(5) for step in (1, 2, 5)]
 #: Latencies beyond this multiple of the lowest are a queue that only grows.
 _MOST_LATENCY = 40
 
@@ -53,7 +54,8 @@ def curve_chart(points: Sequence[Point], peak_gb_s: float) -> dict[str, Any]:
             "xaxis": {"title": {"text": "achieved bandwidth, GB/s"}, "zeroline": False,
                       "range": [0, peak_gb_s * 1.03]},
             "yaxis": {"title": {"text": "mean read latency, ns"}, "zeroline": False,
-                      "type": "log", "range": [math.log10(lowest * 0.7), math.log10(top)]},
+                      "type": "log", "range": [math.log10(lowest * 0.7), math.log10(top)],
+                      "tickvals": _TICKS_NS, "ticktext": [f"{t:,}" for t in _TICKS_NS]},
             "shapes": [{"type": "line", "x0": peak_gb_s, "x1": peak_gb_s, "y0": 0, "y1": 1,
                         "yref": "paper", "line": {"dash": "dot", "width": 1.5,
                                                   "color": "#8A8F98"}}],

@@ -100,10 +100,10 @@ def served_table(served: Served, device: DramDevice) -> Table:
 def curve_table(points: Sequence[Point]) -> Table:
     """Return one row per load: bandwidth and mean latency of every pattern."""
     patterns = list(dict.fromkeys(point.pattern for point in points))
-    table = _table("offered GB/s", *patterns)
+    table = _table("offered", *(f"{pattern}\nGB/s      ns" for pattern in patterns))
     for offered in dict.fromkeys(point.offered_gb_s for point in points):
         cells = [
-            f"{digits(p.achieved_gb_s)} GB/s, {digits(p.latency_ns)} ns"
+            f"{digits(p.achieved_gb_s)} {digits(p.latency_ns):>7}"
             for pattern in patterns
             for p in points
             if p.pattern == pattern and p.offered_gb_s == offered
