@@ -174,7 +174,7 @@ def scan_rules(cycle: I64, kind: I64, rank: I64, first: I64, last: I64, row: I64
             for b in range(first[i], last[i]):
                 if opened[b] != closed:
                     rule = 3
-                    required, got = np.int64(closed), b
+                    required, got = np.int64(closed), np.int64(b)
         else:
             sync_at[r, what - _CAS_RD] = now
         if rule >= 0:
@@ -187,7 +187,8 @@ def scan_rules(cycle: I64, kind: I64, rank: I64, first: I64, last: I64, row: I64
 
 
 @njit()
-def _put(found: I64, count: int, i: int, rule: int, required: int, got: int) -> int:
+def _put(found: I64, count: int, i: int, rule: int, required: int | np.int64,
+         got: int | np.int64) -> int:  # fmt: skip
     if count < found.shape[0]:
         found[count, 0], found[count, 1] = i, rule
         found[count, 2], found[count, 3] = required, got

@@ -78,8 +78,7 @@ class Served:
     def read_latency_ns(self) -> npt.NDArray[np.float64]:
         """Nanoseconds of each read from its arrival to its data, (reads,)."""
         clocks = (self.return_cycle - self.arrival_cycle)[~self.write]
-        latency: npt.NDArray[np.float64] = clocks * (self.clock_ps * 1e-3)
-        return latency
+        return clocks.astype(np.float64) * (self.clock_ps * 1e-3)
 
 
 def serve_trace(
@@ -185,5 +184,9 @@ def _in_ps(clocks: Mapping[str, int], clock_ps: float) -> dict[str, int]:
 @njit()
 def _serve_each(arrays: tuple[I64, ...], arrival: I64, address: I64, size: I64,
                 write: npt.NDArray[np.bool_], returned: I64) -> None:  # fmt: skip
+    parameters, states, counts, banks, resources, queues, moved = arrays
     for i in range(arrival.size):
-        returned[i] = channel.serve(*arrays, arrival[i], address[i : i + 1], size, 0, 1, write[i])
+        returned[i] = channel.serve(
+            parameters, states, counts, banks, resources, queues, moved,
+            arrival[i], address[i : i + 1], size, 0, 1, write[i],
+        )  # fmt: skip
