@@ -181,9 +181,10 @@ def _piece(p: I64, s: I64, c: I64, banks: I64, resources: I64, queue: I64,
                 banks[bank, B_POSTED] = row
                 _work(resources[R_ACTIVATE], entry, entry, p[P_ACT])
                 activates += 1
-            done = _work(resources[R_GROUP + bank % p[P_GROUPS]], entry, entry, mine * spacing)
+            if p[P_GROUPS] > 1:
+                group = resources[R_GROUP + bank % p[P_GROUPS]]
+                end = max(end, _work(group, entry, entry, mine * spacing) - spacing)
             first_ready = entry
-            end = max(end, done - spacing)
             continue
         if banks[bank, B_ROW] == row:
             c[C_HITS] += mine
@@ -202,20 +203,23 @@ def _piece(p: I64, s: I64, c: I64, banks: I64, resources: I64, queue: I64,
             c[C_HITS] += mine - 1
         ready = max(banks[bank, B_COLUMN], entry)
         banks[bank, B_COLUMN] = ready + mine * spacing
-        group = resources[R_GROUP + bank % p[P_GROUPS]]
-        late = entry + (ready - entry) * p[P_LATE] // 8
-        done = _work(group, entry, late, mine * spacing)
         first_ready = min(first_ready, ready)
-        end = max(end, banks[bank, B_COLUMN] - spacing, done - spacing)
+        end = max(end, banks[bank, B_COLUMN] - spacing)
+        if p[P_GROUPS] > 1:  # one group's time is the data bus's
+            group = resources[R_GROUP + bank % p[P_GROUPS]]
+            late = entry + (ready - entry) * p[P_LATE] // 8
+            end = max(end, _work(group, entry, late, mine * spacing) - spacing)
     c[C_ACTIVATES] += activates
     bus_ready = entry + (first_ready - entry) * p[P_LATE] // 8
     if turn > 0:
         bus_ready = max(entry + turn, first_ready)
         bus[R_UNTIL], bus[R_IDLE], bus[R_SINCE] = bus_ready, 0, bus_ready
-    commands = count * p[P_COLUMN_COMMAND] + activates * p[P_ROW_COMMANDS]
-    issued = _work(resources[R_COMMAND], entry, entry, commands) - p[P_COLUMN_COMMAND]
+    if p[P_ROW_COMMANDS] > 0:
+        commands = count * p[P_COLUMN_COMMAND] + activates * p[P_ROW_COMMANDS]
+        issued = _work(resources[R_COMMAND], entry, entry, commands)
+        end = max(end, issued - p[P_COLUMN_COMMAND])
     moved = _work(bus, entry, bus_ready, count * p[P_CCD])
-    end = max(end, issued, moved - p[P_CCD])  # the last column command
+    end = max(end, moved - p[P_CCD])  # the last column command
     # a refresh that falls into the piece closes the rows: activate again and wait for them
     crossed = end // available - s[S_EPOCH]
     if crossed > 0:

@@ -176,6 +176,29 @@ def test_refresh_closes_the_rows_and_is_counted_while_idle():
     assert counts["refreshes"] == 10
 
 
+def test_power_down_from_the_refresh_that_finds_the_channel_idle_until_it_is_wanted():
+    """tREFI 6246, tRP + tRFC 482, tXP 12 clocks of 625 ps."""
+    awake, asleep = one_channel(refresh=True), one_channel(refresh=True, power_down=True)
+    later = 10 * 6246 * 625
+    finish = []
+    for dram in (awake, asleep):
+        serve(dram, [(0, 32)])
+        finish.append(serve(dram, [(0, 32)], now=later))
+    assert finish[1] - finish[0] == 12 * 625
+    assert awake.counts(later)["power_down_ps/0"] == 0
+    assert asleep.counts(later)["power_down_ps/0"] == 9 * (6246 - 482) * 625
+
+
+def test_posted_writes_to_one_row_share_its_activate():
+    """Reads and writes of two rows of one bank in turn, fewer writes than are drained at once."""
+    dram = one_channel()
+    other_row = 8 * 2048
+    for k in range(WRITE_BATCH_BURSTS - 1):
+        serve(dram, [(32 * k, 32)])
+        serve(dram, [(other_row + 32 * k, 32)], write=True)
+    assert dram.counts(0)["activates"] == 2
+
+
 def test_a_stream_that_meets_a_refresh_waits_for_its_end():
     dram = one_channel(refresh=True)
     refresh_ps = (34 + 448) * 625
