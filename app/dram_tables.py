@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -72,12 +73,8 @@ def served_table(served: Served, device: DramDevice) -> Table:
         f"{digits(device.bandwidth_gb_s())}",
     )
     if reads:
-        latency = served.read_latency_ns
-        table.add_row(
-            "read latency",
-            f"mean {digits(float(latency.mean()))} ns, 99 % within "
-            f"{digits(float(np.percentile(latency, 99)))}, most {digits(float(latency.max()))}",
-        )
+        table.add_row("read latency", _spread(served.read_service_ns) + " from acceptance")
+        table.add_row("", _spread(served.read_latency_ns) + " from arrival")
     table.add_row("row hits", f"{served.row_hits:,}, {percent(served.row_hits / requests)}")
     for name, count in served.commands.items():
         if count:
@@ -95,6 +92,11 @@ def served_table(served: Served, device: DramDevice) -> Table:
         f"{range_text([total[1] / bits, total[2] / bits], '')}",
     )
     return table
+
+
+def _spread(ns: npt.NDArray[np.float64]) -> str:
+    within = digits(float(np.percentile(ns, 99)))
+    return f"mean {digits(float(ns.mean()))} ns, 99 % within {within}, most {digits(ns.max())}"
 
 
 def curve_table(points: Sequence[Point]) -> Table:

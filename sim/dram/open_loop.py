@@ -77,7 +77,15 @@ class Served:
     @property
     def read_latency_ns(self) -> npt.NDArray[np.float64]:
         """Nanoseconds of each read from its arrival to its data, (reads,)."""
-        clocks = (self.return_cycle - self.arrival_cycle)[~self.write]
+        return self._read_ns(self.arrival_cycle)
+
+    @property
+    def read_service_ns(self) -> npt.NDArray[np.float64]:
+        """Nanoseconds of each read from its acceptance to its data, (reads,)."""
+        return self._read_ns(self.accept_cycle)
+
+    def _read_ns(self, since: I64) -> npt.NDArray[np.float64]:
+        clocks = (self.return_cycle - since)[~self.write]
         return clocks.astype(np.float64) * (self.clock_ps * 1e-3)
 
 

@@ -35,6 +35,14 @@ def test_a_lone_read_waits_for_its_row_and_its_data():
     assert served.row_hits == 0
 
 
+def test_latency_counts_from_arrival_or_from_acceptance():
+    lines = np.random.default_rng(4).integers(0, 10**6, 200)
+    served = serve(lines * 0, lines, lines * 0)
+    waits = served.read_latency_ns - served.read_service_ns
+    assert waits.tolist() == (served.accept_cycle * 0.625).tolist()
+    assert waits.max() > 0  # the read buffer was full
+
+
 def test_energy_is_commands_and_states_by_hand():
     served = serve([0, 0, 400], [0, 4, 8], [0, 0, 1])  # one row: two reads, then a write
     cost = command_energies(DEVICE)
