@@ -15,9 +15,11 @@ from archsim.sim.dram.mapping import map_device
 from archsim.sim.validation.checks import Check
 from archsim.sim.validation.dram_bounds import BOUNDED, bound_row
 from archsim.sim.validation.dram_traces import (
+    PATTERNS,
     REQUESTS,
-    TRACES,
+    fit_note,
     line_bits,
+    requests_of,
     row_clocks,
     row_model,
 )
@@ -40,7 +42,7 @@ def cycle_trace(name: str, mapping: str, key: str) -> CycleResult:
     """Return what the cycle model makes of a trace on one channel of a device."""
     device = load_device(name)
     dram = CycleDram(device_clocks(device), mapping=map_device(mapping, device).fields)
-    return dram.run_trace(*formula_trace(key, line_bits(device), REQUESTS))
+    return dram.run_trace(*requests_of(key, line_bits(device), REQUESTS))
 
 
 def _share(name: str, mapping: str, key: str) -> float:
@@ -95,13 +97,14 @@ def row_against_cycle(inputs: Inputs) -> Iterator[Row]:
         mappings = ["row-bank-column-group"] * grouped + ["row-bank-column"]
         for mapping in mappings:
             inputs.progress(f"{_PART}: row model against cycle model, {name} {mapping}")
-            for key in TRACES:
+            for key in PATTERNS:
                 ours = row_clocks(row_model(device, mapping), key, line_bits(device), REQUESTS)
                 yield compare(
                     _PART, f"row model, {name} {mapping} {key}", "total clocks",
                     reference=cycle_trace(name, mapping, key).cycles_total, ours=ours,
                     unit="clocks", source="the cycle model on the same device table",
                     tolerance=Tolerance.within(_ROW_TOLERANCE),
+                    note=fit_note(name, mapping, key),
                 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from archsim.sim.validation.dram_bounds import BOUNDED, bound_row
 from archsim.sim.validation.dram_traces import (
     REQUESTS,
     TRACES,
+    fit_note,
     line_bits,
     row_clocks,
     row_model,
@@ -99,6 +100,7 @@ def against_simulators(inputs: Inputs) -> Iterator[Row]:
                     reference=configuration["results"][f"{short}/refresh/{key}"]["cycles_total"],
                     ours=ours, unit="clocks", tolerance=Tolerance.within(_TOLERANCE),
                     source=f"{simulator['repository']} {simulator['commit'][:7]}",
+                    note=fit_note(device.name, mapping, key),
                 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from archsim.sim.validation.row import Row, Tolerance, compare
 __all__ = ["CHECKS"]
 
 _PART = "dram"
-_MOST_BURSTS = 400_000
+_MOST_BURSTS = 10_000_000  # more than a frame here has: all are replayed, in one part
 _TOLERANCE = 0.05
 _QUANTITIES = {
     "occupied_ps": "time with a stream in service",
@@ -39,7 +39,7 @@ def own_streams(inputs: Inputs) -> Iterator[Row]:
                 reference=getattr(found.cycle, name), ours=getattr(found.row, name), unit="ps",
                 source="the cycle model, open loop, builtin:object at 640 x 360",
                 tolerance=Tolerance.within(_TOLERANCE),
-                note=f"{found.bursts:,} of {found.all_bursts:,} bursts",
+                note=f"{found.bursts:,} bursts",
             )  # fmt: skip
 
 

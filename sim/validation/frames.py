@@ -19,7 +19,7 @@ from archsim.traces.gs3d.workload import Gs3dWorkload, load_cameras, load_scene
 __all__ = ["MACHINES", "Frame", "frames"]
 
 #: Shipped machines with the method that each runs.
-MACHINES = {
+MACHINES: dict[str, dict[str, Any]] = {
     "orin-nx-16gb": {"kind": "tile-raster"},
     "gscore": {"kind": "gscore"},
     "streaminggs": {"kind": "streaminggs", "voxel_size": "extent/16", "group": [64, 64]},
@@ -50,7 +50,7 @@ def _frame(name: str) -> Frame:
     scene, camera, reference = _scene()
     machine = load_machine(name)
     mode = power_mode(machine, None)
-    options: dict[str, Any] = MACHINES[name]
+    options = MACHINES[name]
     method = load_method(options["kind"])
     config = method.config.model_validate(options)
     trace = method.record(scene, camera, reference, config)

@@ -112,8 +112,8 @@ def counts(inputs: Inputs) -> Iterator[Row]:
             angle = row["orbit_angle_deg"]
             case = f"{name} at {angle} degrees"
             inputs.progress(f"{_PART}: {case}")
-            orbit = Orbit(start_deg=angle, fov_deg=measured["camera"]["fov_deg"])
-            (camera,) = orbit_cameras(orbit, bounds, width, height)
+            view = {"start_deg": angle, "fov_deg": measured["camera"]["fov_deg"]}
+            (camera,) = orbit_cameras(Orbit.model_validate(view), bounds, width, height)
             yield from _count_rows(case, row, render_reference(scene, camera))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from archsim.base.errors import ConfigError
+from archsim.sim.dram.cycle.reference import LEFT_OUT
 from archsim.sim.validation.checks import run_checks
 from archsim.sim.validation.deviations import deviations, markdown, read_deviations
 from archsim.sim.validation.inputs import Inputs
@@ -49,7 +50,8 @@ def test_a_known_gap_is_still_there(entry, data):
 @pytest.mark.parametrize("part", PARTS)
 def test_every_miss_is_known(part, data):
     rows = rows_of(part, data)
-    assert [row.claim for row in rows if row.verdict == "skip"] == []
+    skips = {row.case for row in rows if row.verdict == "skip"}
+    assert skips == ({f"cycle model, {name}" for name in LEFT_OUT} if part == "dram" else set())
     assert [row.claim for row in rows if row.verdict == "miss" and row.deviation is None] == []
     assert sum(row.verdict == "pass" for row in rows) >= 4
 
@@ -88,7 +90,9 @@ def test_an_id_is_used_once():
 
 def test_the_document_says_errors_in_their_unit():
     text = GOOD + "  - {id: b, part: sram, cases: [y, z*], quantity: p, errors: [1, 2.5],\n"
-    text += "     unit: mW, cause: |\n        two\n        lines}\n".replace("|\n", "").replace("}", "}")
+    text += "     unit: mW, cause: |\n        two\n        lines}\n".replace("|\n", "").replace(
+        "}", "}"
+    )
     lines = markdown(read_deviations(text, "d.yaml")).splitlines()
     assert "| a | dram | `x` | q | +10.0 to +20.0 % | because |" in lines
     assert "| b | sram | `y`<br>`z*` | p | +1 to +2.5 mW | two lines |" in lines
