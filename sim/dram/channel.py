@@ -184,7 +184,7 @@ def _piece(p: I64, s: I64, c: I64, banks: I64, resources: I64, queue: I64,
             if p[P_GROUPS] > 1:
                 group = resources[R_GROUP + bank % p[P_GROUPS]]
                 end = max(end, _work(group, entry, entry, mine * spacing) - spacing)
-            first_ready = entry
+            first_ready = np.int64(entry)
             continue
         if banks[bank, B_ROW] == row:
             c[C_HITS] += mine
