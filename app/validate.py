@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +25,7 @@ from archsim.words import DASH
 
 __all__ = ["data_folder", "rows_table", "validate"]
 
+_FILE_WIDTH = 160
 _STYLE = {"pass": "green", "miss": "bold red", "skip": "yellow"}
 
 
@@ -52,7 +54,7 @@ def validate(part: str | None, *, data: Path | None, json: Path | None) -> int:
     """
     checks = checks_of(PARTS if part is None else [part])
     folder = data_folder(data)
-    console, errors = Console(highlight=False), Console(stderr=True)
+    console, errors = _console(), Console(stderr=True)
     rows: list[Row] = []
     with errors.status("validating") as status:
         inputs = Inputs(folder, _teller(status.update, errors))
@@ -66,6 +68,14 @@ def validate(part: str | None, *, data: Path | None, json: Path | None) -> int:
     if json is not None:
         _write(json, rows)
     return 1 if unexplained(rows) else 0
+
+
+def _console() -> Console:
+    """Return the console of the tables; into a file they are as wide as their words need."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_WIDTH
+    return console
 
 
 def _teller(update: Callable[[str], None], console: Console) -> Callable[[str], None]:
@@ -85,18 +95,23 @@ def rows_table(part: str, rows: Sequence[Row]) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     sources = list(dict.fromkeys(row.source for row in rows if row.source))
-    shown = ""
+    shown = ("", "")
     for row in rows:
-        case = Text("" if row.case == shown else row.case)
-        shown = row.case
-        if row.note:
-            case.append(f"\n{row.note}" if case.plain else row.note, "dim")
-        verdict = Text(row.verdict, _STYLE[row.verdict])
-        if row.deviation is not None:
-            verdict = Text(f"miss ({row.deviation})", "yellow")
+        case = Text("" if row.case == shown[0] else row.case)
+        if row.note and (row.case, row.note) != shown:
+            _add_line(case, row.note, "dim")
+        known = row.deviation is not None
+        if known:
+            _add_line(case, f"known deviation: {row.deviation}", "yellow")
+        shown = (row.case, row.note)
+        verdict = Text(row.verdict, "yellow" if known else _STYLE[row.verdict])
         table.add_row(case, row.quantity, *_figures(row, sources), verdict)
     notes = [Text(f"[{i}] {source}", "dim") for i, source in enumerate(sources, 1)]
     return Group(table, *notes)
+
+
+def _add_line(text: Text, line: str, style: str) -> None:
+    text.append(f"\n{line}" if text.plain else line, style)
 
 
 def _figures(row: Row, sources: list[str]) -> list[str]:
@@ -138,10 +153,12 @@ def _allowed(tolerance: Tolerance) -> str:
 def _summary(rows: Sequence[Row]) -> Text:
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in _STYLE}
     new = unexplained(rows)
-    known = counts["miss"] - len(new)
+    known = Counter(row.deviation for row in rows if row.deviation is not None)
     text = Text(f"{counts['pass']} pass, {counts['miss']} miss, {counts['skip']} skip", "bold")
     if known:
-        text.append(f"\n{known} of the misses are known: see DEVIATIONS.md", "yellow")
+        text.append(f"\n{known.total()} of the misses are known: see DEVIATIONS.md", "yellow")
+        for name, count in known.most_common():
+            text.append(f"\n  {count:3} {name}", "dim")
     if new:
         claims = "\n  ".join(f"{row.part}, {row.claim}" for row in new)
         text.append(f"\nmisses that no known deviation explains:\n  {claims}", "red")

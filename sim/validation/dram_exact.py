@@ -9,6 +9,7 @@ import pandas as pd
 
 from archsim.sim.dram.cycle.reference import LEFT_OUT, compare_reference
 from archsim.sim.validation.checks import Check
+from archsim.sim.validation.dram_traces import simulator_source
 from archsim.sim.validation.inputs import Inputs
 from archsim.sim.validation.row import Row, Tolerance, compare, skipped
 
@@ -28,8 +29,7 @@ def against_simulators(inputs: Inputs) -> Iterator[Row]:
     inputs.progress(f"{_PART}: running the cases of {_FILE}")
     found = compare_reference(inputs.path(_FILE))
     for name, of_one in found.groupby("configuration", sort=False):
-        simulator = file["simulators"][file["configurations"][name]["simulator"]]
-        source = f"{simulator['repository']} {simulator['commit'][:7]}"
+        source = simulator_source(file, str(name))
         if str(name).startswith(_RAMULATOR):
             yield from _exact(str(name), of_one, source)
         else:

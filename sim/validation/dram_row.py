@@ -16,6 +16,7 @@ from archsim.sim.validation.dram_traces import (
     line_bits,
     row_clocks,
     row_model,
+    simulator_source,
 )
 from archsim.sim.validation.figures import figures
 from archsim.sim.validation.inputs import Inputs
@@ -89,7 +90,7 @@ def against_simulators(inputs: Inputs) -> Iterator[Row]:
     file = inputs.json("hardware/dram_reference.json")
     for name, reference in REFERENCES.items():
         configuration = file["configurations"][name]
-        simulator = file["simulators"][configuration["simulator"]]
+        source = simulator_source(file, name)
         device = reference.table()
         for short, mapping in reference.mappings.items():
             for key in TRACES:
@@ -99,7 +100,7 @@ def against_simulators(inputs: Inputs) -> Iterator[Row]:
                     _PART, f"row model, {name} {mapping} {key}", "total clocks",
                     reference=configuration["results"][f"{short}/refresh/{key}"]["cycles_total"],
                     ours=ours, unit="clocks", tolerance=Tolerance.within(_TOLERANCE),
-                    source=f"{simulator['repository']} {simulator['commit'][:7]}",
+                    source=source,
                     note=fit_note(device.name, mapping, key),
                 )  # fmt: skip
 

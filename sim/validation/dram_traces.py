@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,11 +21,13 @@ __all__ = [
     "requests_of",
     "row_clocks",
     "row_model",
+    "simulator_source",
 ]
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_SIMULATORS = {"ramulator2": "Ramulator 2.1", "dramsim3": "DRAMsim3"}
 #: Requests of every trace.
 REQUESTS = 20_000
 #: What LATE_EIGHTHS of the row model was set on: device, mapping, trace.
@@ -85,3 +90,10 @@ def fit_note(device: str, mapping: str, key: str) -> str:
     """Return a note where a constant of the row model was fitted to this very case."""
     fitted = (device, mapping, key) in _FITTED
     return "fit, not a check: a constant of the row model was set on this pattern" if fitted else ""
+
+
+def simulator_source(file: Mapping[str, Any], configuration: str) -> str:
+    """Return the simulator that made a configuration of ``dram_reference.json``."""
+    key = file["configurations"][configuration]["simulator"]
+    simulator = file["simulators"][key]
+    return f"{_SIMULATORS[key]}, {simulator['repository']} {simulator['commit'][:7]}"
