@@ -22,8 +22,9 @@ I64 = npt.NDArray[np.int64]
     P_CHANNELS, P_INTERLEAVE, P_BURST_BYTES, P_LOW, P_SPREAD, P_COLUMN, P_BANK, P_GROUPS,
     P_RCD, P_RP, P_RAS, P_RC, P_ACT, P_RTP, P_WR_PRE, P_CCD, P_CCD_L, P_CL, P_CWL, P_BURST,
     P_READ_TO_WRITE, P_WRITE_TO_READ, P_AVAILABLE, P_INTERVAL, P_WINDOW, P_BATCH,
-    P_COLUMN_COMMAND, P_ROW_COMMANDS, P_LATE, P_CCD_L_WRITE, P_WAKE, P_COUNT,
-) = range(32)  # fmt: skip
+    P_COLUMN_COMMAND, P_ROW_COMMANDS, P_LATE, P_CCD_L_WRITE, P_RCD_WRITE, P_WAKE,
+    P_COUNT,
+) = range(33)  # fmt: skip
 
 # Columns of a channel's state.
 (
@@ -35,8 +36,8 @@ I64 = npt.NDArray[np.int64]
     S_ENTRIES,
     S_LAST_BURST,
     S_ACTIVE_UNTIL,
-    S_COUNT,
-) = range(9)
+    S_STREAM_BURSTS, S_COUNT,
+) = range(10)  # fmt: skip
 
 # Resources of a channel: activates, command bus, data bus, then the bank groups' column commands.
 # Of each: the clock up to which its time is given away, how much of the time since R_SINCE is not.
@@ -198,7 +199,7 @@ def _piece(p: I64, s: I64, c: I64, banks: I64, resources: I64, queue: I64,
             banks[bank, B_ROW] = row
             banks[bank, B_ACT] = act
             banks[bank, B_PRECHARGE] = act + p[P_RAS]
-            banks[bank, B_COLUMN] = act + p[P_RCD]
+            banks[bank, B_COLUMN] = act + (p[P_RCD_WRITE] if write else p[P_RCD])
             activates += 1
             c[C_HITS] += mine - 1
         ready = max(banks[bank, B_COLUMN], entry)
@@ -292,6 +293,7 @@ def serve(p: I64, states: I64, counts: I64, banks: I64, resources: I64, queues: 
     if first == 0:
         for channel in range(channels):
             states[channel, S_LAST_BURST] = -1
+            states[channel, S_STREAM_BURSTS] = 0
     finish = now
     for run in range(first, last):
         begin, end = address[run], address[run] + size[run]
@@ -322,6 +324,9 @@ def serve(p: I64, states: I64, counts: I64, banks: I64, resources: I64, queues: 
                     p, s, counts[channel], banks[channel], resources[channel], queues[channel],
                     start, stripe, burst - origin, upto, write,
                 )  # fmt: skip
+                # pieces that share idle time of the bus follow each other on the pins
+                s[S_STREAM_BURSTS] += upto - (burst - origin)
+                column = max(column, start + (s[S_STREAM_BURSTS] - 1) * p[P_CCD])
                 data = column // available * interval + column % available + data_delay
                 finish = max(finish, data)
                 burst = origin + upto

@@ -28,8 +28,8 @@ constant time to model, however many bursts it has. Per channel the model keeps,
 Streams queue behind each other in the order they are served: a stream served later cannot overtake
 one served earlier on the same channel, only fill its gaps within the window.
 
-Left out: LPDDR5's data-clock synchronisation, rows closed while they are still wanted, different
-times of activates for reads and writes, per-bank refresh, several ranks.
+Left out: LPDDR5's data-clock synchronisation, rows closed while they are still wanted, per-bank
+refresh, several ranks.
 
 Measured error
 --------------
@@ -52,8 +52,8 @@ lpddr5x-8533       ... -group-2           -0.2   -1.1   -1.8   -0.7   +2.4   -9.
 ddr4-3200          row-bank-column        -0.3   -0.5   +2.8   +5.5   +0.0   -5.5   +5.2   +7.9
 ddr4-3200          row-bank-column-group  -0.1   -0.3   +2.8   +5.4   +3.9   -6.4   +2.6   +1.4
 ddr5-4800          row-bank-column-group  -0.1   -1.0   +5.6  +10.3   +1.9   -0.8   +5.3   +2.0
-hbm2-2000          row-bank-column-group  -0.2   -0.5   -1.1   -3.1   -2.3   -7.7   -4.2   +2.9
-gddr6-14000        row-bank-column-group  -0.3   -0.8   -1.4   -7.1   -1.8   -6.6   -7.4   +6.4
+hbm2-2000          row-bank-column-group  -0.2   -0.6   -1.1   -3.6   -2.3   -7.7   -4.7   +1.6
+gddr6-14000        row-bank-column-group  -0.3   -0.8   -1.4   -7.1   -1.8   -6.6   -7.4   +0.9
 ======================================= ====== ====== ====== ====== ====== ====== ====== ======
 
 The gathers of four at row-bank-column of lpddr5-6400 and ddr4-3200 are fitted (LATE_EIGHTHS); the
@@ -289,6 +289,7 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
         ch.P_COLUMN_COMMAND: lengths("RD"),
         ch.P_ROW_COMMANDS: row_commands,
         ch.P_CCD_L_WRITE: t["nCCDL_WR"],
+        ch.P_RCD_WRITE: t["nRCDWR"],
         ch.P_WAKE: t["nXP"] if power_down else 0,
         ch.P_LATE: LATE_EIGHTHS,
     }
