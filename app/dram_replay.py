@@ -62,9 +62,9 @@ def replay_run(
     if again:
         notes.append(f"{again} traces were not in the cache and were recorded again")
     notes.append(
-        "open loop, from idle channels in each part: every stream is asked for when the run started "
-        "it, so that a backlog delays the streams behind it, where the run would have waited; at "
-        "cycle fidelity writes stay in the write buffer until they are drained"
+        "open loop, from idle channels in each part: every stream is asked for when the run "
+        "started it, so that a backlog delays the streams behind it, where the run would have "
+        "waited; at cycle fidelity writes stay in the write buffer until they are drained"
     )
     return rows, [*notes, *cache.notes]
 
