@@ -36,8 +36,9 @@ I64 = npt.NDArray[np.int64]
     S_ENTRIES,
     S_LAST_BURST,
     S_ACTIVE_UNTIL,
-    S_STREAM_BURSTS, S_COUNT,
-) = range(10)  # fmt: skip
+    S_PINS,
+    S_COUNT,
+) = range(10)
 
 # Resources of a channel: activates, command bus, data bus, then the bank groups' column commands.
 # Of each: the clock up to which its time is given away, how much of the time since R_SINCE is not.
@@ -220,7 +221,10 @@ def _piece(p: I64, s: I64, c: I64, banks: I64, resources: I64, queue: I64,
         issued = _work(resources[R_COMMAND], entry, entry, commands)
         end = max(end, issued - p[P_COLUMN_COMMAND])
     moved = _work(bus, entry, bus_ready, count * p[P_CCD])
-    end = max(end, moved - p[P_CCD])  # the last column command
+    # idle time is not located, so pieces may be given the same of it: on the pins they follow
+    # each other all the same
+    s[S_PINS] = max(s[S_PINS], entry) + count * p[P_CCD]
+    end = max(end, max(moved, s[S_PINS]) - p[P_CCD])  # the last column command
     # a refresh that falls into the piece closes the rows: activate again and wait for them
     crossed = end // available - s[S_EPOCH]
     if crossed > 0:
@@ -293,7 +297,6 @@ def serve(p: I64, states: I64, counts: I64, banks: I64, resources: I64, queues: 
     if first == 0:
         for channel in range(channels):
             states[channel, S_LAST_BURST] = -1
-            states[channel, S_STREAM_BURSTS] = 0
     finish = now
     for run in range(first, last):
         begin, end = address[run], address[run] + size[run]
@@ -324,9 +327,6 @@ def serve(p: I64, states: I64, counts: I64, banks: I64, resources: I64, queues: 
                     p, s, counts[channel], banks[channel], resources[channel], queues[channel],
                     start, stripe, burst - origin, upto, write,
                 )  # fmt: skip
-                # pieces that share idle time of the bus follow each other on the pins
-                s[S_STREAM_BURSTS] += upto - (burst - origin)
-                column = max(column, start + (s[S_STREAM_BURSTS] - 1) * p[P_CCD])
                 data = column // available * interval + column % available + data_delay
                 finish = max(finish, data)
                 burst = origin + upto
