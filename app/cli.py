@@ -10,6 +10,7 @@ import typer
 
 import archsim
 from archsim.base.errors import ArchsimError
+from archsim.dram_commands import dram_app
 
 __all__ = ["app", "main"]
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 scene_app = typer.Typer(no_args_is_help=True, help="Look into a scene.")
 app.add_typer(scene_app, name="scene")
+app.add_typer(dram_app, name="dram")
 
 _INTERRUPTED = 130
 
@@ -149,3 +151,25 @@ def schema(
     from archsim.output import to_json
 
     print(to_json(run_schema(what)), end="")
+
+
+@app.command()
+def validate(
+    part: Annotated[
+        str | None, typer.Argument(help="One part only; a wrong name lists them.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Real scenes and larger reference figures. Default: "
+                     "ARCHSIM_DATA; what needs them is skipped without."),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON, too.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Hold every model to its references; exit 1 on a miss that is not a known deviation."""
+    from archsim.validate import validate as run_validation
+
+    status = run_validation(part, data=data, json=json)
+    if status:
+        raise typer.Exit(status)

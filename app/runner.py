@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from archsim.base.hashing import hash_data
 from archsim.config import ResolvedRun, SystemPlan
 from archsim.progress import Reporter
 from archsim.sim.area import area_mm2
+from archsim.sim.program import Program
 from archsim.sim.provenance import assumed_constants
 from archsim.sim.result import FrameResult, SystemResult
 from archsim.sim.simulate import fidelity, simulate
@@ -24,7 +26,7 @@ from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.workload import load_cameras, load_scene, scene_key
 from archsim.traces.trace import Trace
 
-__all__ = ["Outcome", "run_systems"]
+__all__ = ["Outcome", "run_programs", "run_systems"]
 
 _REFERENCE = "reference"
 
@@ -85,6 +87,20 @@ def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> O
         recorder.recorded,
         recorder.reused,
     )
+
+
+def run_programs(
+    run: ResolvedRun, *, cache: TraceCache, reporter: Reporter
+) -> Iterator[tuple[SystemPlan, Camera, Program, bool]]:
+    """Give the program of every system and camera, and whether its trace had to be recorded."""
+    recorder = _Recorder(run, cache, reporter)
+    for camera in recorder.cameras():
+        for plan in run.systems:
+            recorded = recorder.recorded
+            trace = recorder.trace(plan, camera)
+            program = plan.method.program(trace, plan.machine, plan.mode, plan.config)
+            yield plan, camera, program, recorder.recorded > recorded
+        recorder.forget_camera()
 
 
 class _Recorder:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archsim.arch.dram import load_device
-from archsim.arch.dram.energy import command_energies
+from archsim.arch.dram import energy_breakdown_pj, load_device
 from archsim.arch.machine import Accelerator, Gpu, MemorySystem
 from archsim.arch.operations import load_operations, logic_table
 from archsim.arch.sram import buffer_cost
@@ -172,17 +171,15 @@ def _dram(memory: MemorySystem, time_ps: int, counts: Mapping[str, int]) -> dict
     A channel without a stream in service is taken to be precharged and awake; power-down, which
     a controller may use there, is the low end.
     """
-    cost = command_energies(load_device(memory.device))
-    active_ps = sum(ps for name, ps in counts.items() if name.startswith("active_ps/"))
-    closed_ps = max(int(memory.channels.value) * time_ps - active_ps, 0)
-    idle = cost.precharge_standby_mw
-    idle = Interval(idle.value, min(idle.low, cost.power_down_mw.low), idle.high)
-    reads, writes = counts.get("read_bursts", 0), counts.get("write_bursts", 0)
-    return {
-        "dram/activate": cost.activate_pj * counts.get("activates", 0),
-        "dram/read": cost.read_core_pj * reads,
-        "dram/write": cost.write_core_pj * writes,
-        "dram/io": cost.read_io_pj * reads + cost.write_io_pj * writes,
-        "dram/refresh": cost.refresh_pj * counts.get("refreshes", 0),
-        "dram/standby": _power(cost.active_standby_mw, active_ps) + _power(idle, closed_ps),
-    }
+    commands = ("activates", "read_bursts", "write_bursts", "refreshes")
+    active, asleep = (
+        sum(ps for name, ps in counts.items() if name.startswith(state))
+        for state in ("active_ps/", "power_down_ps/")
+    )
+    closed = max(int(memory.channels.value) * time_ps - active - asleep, 0)
+    parts = energy_breakdown_pj(
+        load_device(memory.device),
+        {name: counts.get(name, 0) for name in commands},
+        {"active": active, "power_down": asleep, "idle": closed},
+    )
+    return {f"dram/{name}": energy for name, energy in parts.items()}

@@ -37,7 +37,7 @@ import numpy.typing as npt
 import simpy
 from simpy.events import EventPriority
 
-from archsim.base.errors import ConfigError
+from archsim.sim.claims import check_capacities, claims_by_task, given_back_too_early
 from archsim.sim.deadlock import State, deadlock
 from archsim.sim.program import Program
 from archsim.sim.schedule import Schedule
@@ -112,8 +112,8 @@ def execute(program: Program, dram: Dram | None = None, *,
         raise ValueError("the program has memory tasks, but no DRAM model was given")
     if (program.runs.size < 1).any() or (program.runs.address < 0).any():
         raise ValueError("a memory run is empty or lies at a negative address")
-    claims = _claims(program)
-    _check_capacities(program, claims)
+    claims = claims_by_task(program)
+    check_capacities(program, claims)
 
     # Plain lists: in an interpreted inner loop they are several times faster than numpy scalars.
     unit_of = program.unit.tolist()
@@ -164,11 +164,7 @@ def execute(program: Program, dram: Dram | None = None, *,
         if task in gives_back:
             for room, amount, claimer in gives_back[task]:
                 if start[claimer] < 0:
-                    raise ValueError(
-                        f"task {claimer} ({program.stages[program.stage[claimer]]}) claims room "
-                        f"{program.rooms[room].name} until task {task} "
-                        f"({program.stages[program.stage[task]]}) finishes, which it did first"
-                    )
+                    raise given_back_too_early(program, claimer, room, task)
                 room_left[room] += amount
             stirred.update(uses_rooms)
         for successor in successors[successors_ptr[task] : successors_ptr[task + 1]]:
@@ -253,33 +249,6 @@ def execute(program: Program, dram: Dram | None = None, *,
         dram_bytes=np.array(moved, np.int64),
         dram_counts={} if dram is None else dram.counts(max(finish, default=0)),
     )
-
-
-def _claims(program: Program) -> dict[int, list[tuple[int, int]]]:
-    """Return what each claiming task takes at its start: task -> [(room, amount), ...]."""
-    totals: dict[tuple[int, int], int] = {}
-    for task, room, amount in zip(
-        program.claim_task.tolist(), program.claim_room.tolist(), program.claim_amount.tolist()
-    ):
-        totals[task, room] = totals.get((task, room), 0) + amount
-    claims: dict[int, list[tuple[int, int]]] = {}
-    for (task, room), amount in sorted(totals.items()):
-        claims.setdefault(task, []).append((room, amount))
-    return claims
-
-
-def _check_capacities(program: Program, claims: dict[int, list[tuple[int, int]]]) -> None:
-    for task, wanted in claims.items():
-        for room, amount in wanted:
-            limit = program.rooms[room]
-            if amount > limit.capacity:
-                stage = program.stages[program.stage[task]]
-                raise ConfigError(
-                    f"stage {stage} needs {amount} {limit.unit} of {limit.name} at once (task "
-                    f"{task}), which holds {limit.capacity}: {amount - limit.capacity} "
-                    f"{limit.unit} short",
-                    remedy=f"enlarge {limit.name}, or make {stage} work on smaller pieces",
-                )
 
 
 def _successors(program: Program) -> tuple[list[int], list[int]]:

@@ -1,4 +1,7 @@
-"""The schema of a DRAM device table, and how its values become clocks of a data rate."""
+"""The schema of a DRAM device table.
+
+:mod:`archsim.arch.dram.timing` names its timing values and turns them into clocks.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from importlib import resources
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from archsim.arch.dram.timing import check_timing
 from archsim.arch.sourced import Sourced
 from archsim.base.errors import ConfigError
 
@@ -18,7 +22,6 @@ __all__ = [
     "Energies",
     "Organisation",
     "Rail",
-    "Timing",
     "list_devices",
     "load_device",
 ]
@@ -29,41 +32,16 @@ class _Part(BaseModel):
 
 
 class Organisation(_Part):
-    """One channel of one device: a rank of one device, all banks of one die."""
+    """One channel: a rank of devices that act together, all banks of one die."""
 
-    density_gbit: Sourced
+    density_gbit: Sourced = Field(description="of one device, or of one channel of it")
+    devices: Sourced = Field(description="devices of the rank; currents are those of one")
     width_bits: Sourced = Field(description="data pins of the channel")
     burst_length: Sourced = Field(description="beats of a burst")
     beats_per_clock: Sourced = Field(description="data beats per command clock")
     bank_groups: Sourced
     banks_per_group: Sourced
-    page_bytes: Sourced = Field(description="bytes of an open row")
-
-
-class Timing(_Part):
-    """Timing constraints, in nanoseconds; those that are clocks at every data rate say so.
-
-    At another data rate the nanoseconds stay and their clocks are counted anew, rounded up.
-    """
-
-    cl_ns: Sourced = Field(description="read command to its first data")
-    cwl_ns: Sourced = Field(description="write command to its first data")
-    trcd_ns: Sourced = Field(description="activate to column command")
-    trp_ns: Sourced = Field(description="precharge of one bank")
-    trp_all_ns: Sourced = Field(description="precharge of all banks, before a refresh")
-    tras_ns: Sourced = Field(description="activate to precharge")
-    trrd_ns: Sourced = Field(description="activate to activate, other bank")
-    tfaw_ns: Sourced = Field(description="window of four activates")
-    twr_ns: Sourced = Field(description="last write data to precharge")
-    trtp_ns: Sourced = Field(description="read command to precharge")
-    twtr_ns: Sourced = Field(description="last write data to a read of another bank group")
-    tccd_clocks: Sourced = Field(description="column to column command, other bank group")
-    tccd_same_group_clocks: Sourced = Field(description="column to column command, same group")
-    read_to_write_gap_clocks: Sourced = Field(
-        description="idle data clocks between a read burst and the next write burst"
-    )
-    trefi_ns: Sourced = Field(description="interval of all-bank refreshes")
-    trfc_ns: Sourced = Field(description="duration of an all-bank refresh")
+    page_bytes: Sourced = Field(description="bytes of an open row, all devices together")
 
 
 class Rail(_Part):
@@ -89,6 +67,11 @@ class Currents(_Part):
         default=None, description="I/O energy of a read where the I/O rail has no currents"
     )
     io_write_pj_per_bit: Sourced | None = Field(default=None, description="the same of a write")
+    one_bank_share: Sourced | None = Field(
+        default=None,
+        description="share of IDD3N - IDD2N that one open bank draws while IDD0 is measured; "
+        "without it all of it, as in Micron's formula",
+    )
     tolerance: Sourced = Field(description="factor on every energy from currents")
 
     @model_validator(mode="after")
@@ -119,9 +102,12 @@ class DramDevice(_Part):
 
     name: str
     title: str
+    standard: Literal["LPDDR3", "LPDDR4", "LPDDR5", "DDR4", "DDR5", "HBM2", "GDDR6"]
     data_rate_mt_s: Sourced = Field(description="million transfers per second and pin")
     organisation: Organisation
-    timing: Timing
+    timing: Annotated[dict[str, Sourced], AfterValidator(check_timing)] = Field(
+        description="by the names of archsim.arch.dram.timing, each with its unit: tcl_ns"
+    )
     power: Annotated[Currents | Energies, Field(discriminator="kind")]
     notes: list[str] = []
 

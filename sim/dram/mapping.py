@@ -21,6 +21,11 @@ row-bank-column-group-2  2 bits      bank group              both: pieces of fou
                                                              groups
 ======================== =========== ======================= ================================
 
+In the notation of the DRAM simulators' configurations, from the least significant bit up:
+row-bank-column is ``bgco``'s order (column, bank group, bank, row), row-bank-column-group is
+``cobg`` (bank group, column, bank, row), and row-column-bank is ``coba`` (bank, column, row) where
+there are no groups. :meth:`Mapping.fields` spells any of them out.
+
 Bank numbers have the bank group in their low bits. On devices without bank groups the mappings
 named ``group`` equal row-bank-column.
 """
@@ -50,6 +55,21 @@ class Mapping:
     spread_bits: int
     column_bits: int
     bank_bits: int
+    group_bits: int
+
+    @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        """The same as ``(field, bits)``, fields ``col``, ``bg`` and ``ba``; the row is the rest."""
+        groups = min(self.group_bits, self.spread_bits)
+        parts = (
+            ("col", self.low_column_bits),
+            ("bg", groups),
+            ("ba", self.spread_bits - groups),
+            ("col", self.column_bits),
+            ("bg", self.group_bits - groups),
+            ("ba", self.bank_bits - (self.group_bits - groups)),
+        )
+        return tuple((name, bits) for name, bits in parts if bits)
 
 
 def map_device(name: str, device: DramDevice) -> Mapping:
@@ -69,7 +89,7 @@ def map_device(name: str, device: DramDevice) -> Mapping:
     }[name]
     if not spread:
         low = columns
-    return Mapping(low, spread, columns - low, banks - spread)
+    return Mapping(low, spread, columns - low, banks - spread, groups)
 
 
 def _bits(number: int) -> int:

@@ -1,4 +1,4 @@
-"""The row-level model against command-level simulators on the same traces.
+"""The row-level model against other projects' command-level simulators on the same traces.
 
 The errors below are what the model has; a change that makes one grow fails. Copies alternate
 reads and writes; the model, which serves whole streams, gets them in chunks of the write batch of
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from archsim.arch.dram import load_device
-from archsim.sim.dram.row import RowDram, fidelity
+from archsim.sim.dram.row import RowDram
 
 RAMULATOR, DRAMSIM4, DRAMSIM3 = (
     "ramulator2_LPDDR5_6400", "dramsim3_LPDDR4_3200_x16_custom", "dramsim3_LPDDR3_1600_x64",
@@ -31,11 +31,11 @@ MAPPING = {
 TRACES = ("stream_r", "stream_w", "random_r", "random_w", "gather4_r", "copy_rw")
 #: error of the total clocks with refresh, in percent, by trace in the order above
 ERRORS = {
-    (RAMULATOR, "bgco"): (-2.2, -3.1, -5.0, -1.9, -12.9, 13.4),
+    (RAMULATOR, "bgco"): (0.7, -0.3, -4.9, -1.9, 0.3, 13.4),
     (RAMULATOR, "cobg"): (-0.2, -1.8, -5.1, -1.7, -5.5, -0.8),
-    (DRAMSIM4, "bgco"): (-0.4, -0.4, -1.7, -1.8, -1.6, 6.1),
+    (DRAMSIM4, "bgco"): (-0.4, -0.4, -1.7, -1.8, -0.1, 6.0),
     (DRAMSIM4, "coba"): (-0.4, -0.2, -2.0, -1.9, -3.3, 15.7),
-    (DRAMSIM3, "cobg"): (-0.2, -0.4, -1.5, -0.9, -1.2, 2.9),
+    (DRAMSIM3, "cobg"): (-0.2, -0.4, -1.5, -0.9, 0.4, 2.9),
 }
 SLACK = 0.1  # the figures above are rounded
 REQUESTS = 20_000
@@ -74,8 +74,8 @@ def clocks(config, mapping, trace, bits):
     """Total command clocks of the model on a trace."""
     device = load_device(DEVICE[config])
     if config in REFRESH_NS:
-        trfc = device.timing.trfc_ns.model_copy(update={"value": REFRESH_NS[config]})
-        timing = device.timing.model_copy(update={"trfc_ns": trfc})
+        trfc = device.timing["trfc_ns"].model_copy(update={"value": REFRESH_NS[config]})
+        timing = device.timing | {"trfc_ns": trfc}
         device = device.model_copy(update={"timing": timing})
     burst = device.burst_bytes
     dram = RowDram(device, channels=1, interleave_bytes=burst, mapping=MAPPING[config, mapping])
@@ -105,20 +105,6 @@ def test_total_clocks_err_by_no_more_than_stated(reference, config, mapping, cap
         print(f"\n{config} {mapping}: {row}")
     stated = ERRORS[config, mapping]
     assert [abs(e) <= abs(s) + SLACK for e, s in zip(errors, stated)] == [True] * len(TRACES)
-
-
-def test_the_stated_fidelity_is_the_measured_one():
-    worst = {
-        kind: max(abs(row[TRACES.index(t)]) for row in ERRORS.values() for t in traces)
-        for kind, traces in {
-            "streams": ("stream_r", "stream_w"),
-            "single random bursts": ("random_r", "random_w"),
-            "gathers of four bursts": ("gather4_r",),
-            "alternating copies": ("copy_rw",),
-        }.items()
-    }
-    for kind, error in worst.items():
-        assert f"{kind} {error:.1f} %" in fidelity()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Every reference that the project is held to, as checks that yield rows with a verdict."""
