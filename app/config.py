@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -190,7 +191,7 @@ def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, Pat
     name, known = str(source).removesuffix(".yaml"), list_runs()
     if name in known:
         file = resources.files(_PACKAGE) / f"{name}.yaml"
-        return name, *parse_yaml(file.read_text(encoding="utf-8"), f"configs/{file.name}"), None
+        return name, *parse_yaml(file.read_text(encoding="utf-8"), _shown(file)), None
     looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
     raise ConfigError(
         "is a folder" if path.is_dir() else "no such file" if looks_like_path
@@ -200,9 +201,14 @@ def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, Pat
     )  # fmt: skip
 
 
+def _shown(file: Traversable) -> str:
+    """Return where a shipped configuration lies: its path, or its name inside an archive."""
+    return str(file) if isinstance(file, Path) else f"shipped configuration {file.name}"
+
+
 def _plan(name: str, system: SystemConfig, places: Places) -> SystemPlan:
     def at(key: str, error: ConfigError) -> ConfigError:
-        place = places.of(("systems", name, key))
+        place = places.of_either(("systems", name, key), ("systems", name, "machine"))
         return ConfigError(
             f"systems.{name}.{key}: {error.message}", place=place, remedy=error.remedy
         )

@@ -13,7 +13,14 @@ from pydantic.fields import FieldInfo
 
 from archsim.base.errors import ConfigError
 
-__all__ = ["check_settable", "describe_problems", "nearest", "one_of", "unit_of"]
+__all__ = [
+    "check_settable",
+    "describe_problems",
+    "nearest",
+    "one_of",
+    "replaced_alternatives",
+    "unit_of",
+]
 
 _Path = tuple[str | int, ...]
 _NOWHERE: _Path = ()
@@ -112,6 +119,27 @@ def check_settable(model: Any, data: Any, steps: tuple[str, ...], argument: str)
         data = data.get(step) if isinstance(data, dict) else None
         path = (*path, step)
     return path
+
+
+def replaced_alternatives(model: Any, data: Any, path: _Path) -> list[_Path]:
+    """Return what ``data`` gives of the alternatives that setting ``path`` chooses against.
+
+    A model declares its alternatives in a class variable ``alternatives``.
+    """
+    node, replaced = _Node(model), list[_Path]()
+    for position, step in enumerate(path):
+        node = _narrow(node, data)
+        annotation, _ = _strip(node)
+        group = getattr(annotation, "alternatives", ()) if _is_model(annotation) else ()
+        if step in group and isinstance(data, dict):
+            others = [other for other in group if other != step and other in data]
+            replaced += [(*path[:position], other) for other in others]
+        node = _child(node, step)
+        if isinstance(data, dict):
+            data = data.get(str(step))
+        else:
+            data = data[step] if isinstance(data, list) and isinstance(step, int) else None
+    return replaced
 
 
 # --- following a location through the model -----------------------------------------------------

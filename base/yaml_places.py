@@ -16,7 +16,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from archsim.base.errors import ConfigError
-from archsim.base.problems import check_settable, describe_problems
+from archsim.base.problems import check_settable, describe_problems, replaced_alternatives
 
 __all__ = ["Key", "Places", "apply_set", "load_yaml", "parse_yaml", "validate"]
 
@@ -42,11 +42,14 @@ class Places:
     overrides: dict[tuple[Key, ...], str] = field(default_factory=dict)
 
     def of(self, path: tuple[Key, ...]) -> str:
-        """Return the place of a path, or of the nearest part of it that has one."""
-        if path and path not in self.lines:  # a mapping that exists only because of a --set
-            for below, argument in self.overrides.items():
-                if below[: len(path)] == path:
-                    return argument
+        """Return the place of a path, or of the nearest part of it that has one.
+
+        An argument that set something inside the value comes before the value's line: what is
+        wrong with the whole is most likely what was changed.
+        """
+        for below, argument in self.overrides.items():
+            if path and below[: len(path)] == path:
+                return argument
         for length in range(len(path), -1, -1):
             part = path[:length]
             if part in self.overrides:
@@ -54,6 +57,11 @@ class Places:
             if part in self.lines:
                 return f"{self.source}:{self.lines[part]}"
         return self.source
+
+    def of_either(self, *paths: tuple[Key, ...]) -> str:
+        """Return the place of values that do not fit together: an argument's, else the first's."""
+        found = [self.of(path) for path in paths]
+        return next((place for place in found if place in self.overrides.values()), found[0])
 
 
 def load_yaml(path: Path) -> tuple[Any, Places]:
@@ -104,6 +112,8 @@ def apply_set(model: Any, data: Any, places: Places, assignments: Iterable[str])
 
     ``model`` is the type the data will be validated as; a path that it does not have is a
     :class:`ConfigError` with the nearest one. Places of what is set become the argument itself.
+    A pydantic model with a class variable ``alternatives`` (names of fields of which exactly one
+    may be given) loses its other alternatives when one is set, unless an argument set them too.
     """
     for assignment in assignments:
         argument = f"--set {assignment}"
@@ -117,12 +127,20 @@ def apply_set(model: Any, data: Any, places: Places, assignments: Iterable[str])
             )
         value = _set_value(text, argument)
         path = check_settable(model, data, tuple(steps), argument)
+        for other in replaced_alternatives(model, data, path):
+            if value is not None and not any(o[: len(other)] == other for o in places.overrides):
+                data = _without(data, other)
+                _forget(places, other)
         data = _with(data, path, value, argument)
-        for known in (places.lines, places.overrides):
-            for stale in [other for other in known if other[: len(path)] == path]:
-                del known[stale]
+        _forget(places, path)
         places.overrides[path] = argument
     return data
+
+
+def _forget(places: Places, path: tuple[Key, ...]) -> None:
+    for known in (places.lines, places.overrides):
+        for stale in [other for other in known if other[: len(path)] == path]:
+            del known[stale]
 
 
 def validate(
@@ -251,6 +269,18 @@ def _with(data: Any, path: tuple[Key, ...], value: Any, argument: str) -> Any:
             remedy="set the whole value, as {key: value, ...}",
         )
     return {**data, step: _with(data.get(step), rest, value, argument)}
+
+
+def _without(data: Any, path: tuple[Key, ...]) -> Any:
+    """Return a copy of ``data`` without the key at ``path``, which its mappings have."""
+    step, rest = path[0], path[1:]
+    if isinstance(data, list):
+        items = list(data)
+        items[int(step)] = _without(items[int(step)], rest)
+        return items
+    if rest:
+        return {**data, step: _without(data[step], rest)}
+    return {key: value for key, value in data.items() if key != step}
 
 
 def _dotted(path: tuple[Key, ...]) -> str:

@@ -112,6 +112,10 @@ def test_what_is_wrong_is_said_with_place_and_remedy(
         ("systems.orin.mode=15W", "systems has no 'orin'\n  remedy: did you mean 'orin-nx'?"),
         ("systems.orin-nx.mode=60W", "--set systems.orin-nx.mode=60W: systems.orin-nx.mode: "
                                      "orin-nx-16gb has no power mode '60W'"),
+        ("systems.ours.machine=orin-nx-16gb", "streaminggs runs on an accelerator, but"),
+        ("systems.orin-nx.machine=streaminggs", "systems.orin-nx.mode: streaminggs has no power"),
+        ("systems.ours.method.kind=tile-raster", "systems.ours.method: tile-raster runs on a GPU"),
+        ("workload.resolution=[0,5]", "workload: resolution [0, 5]: both must be"),
         ("workload.cameras.orbit.view=2", "workload.cameras.orbit has no 'view'"),
         ("sytems={}", "there is no 'sytems'\n  remedy: did you mean 'systems'?"),
     ],
@@ -120,6 +124,21 @@ def test_bad_assignments_name_the_argument(tmp_path: Path, assignment: str, expe
     text = error_of(tmp_path, GOOD, assignment)
     assert text.startswith(f"--set {assignment}")
     assert expected in text
+
+
+def test_a_set_camera_source_replaces_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(GOOD.replace("object", "object\n  cameras: {orbit: {views: 3}, pick: [0]}"))
+
+    def cameras(*assignments: str) -> dict[str, Any]:
+        config = load_run(file, assignments=assignments).config
+        return config.workload.cameras.model_dump(exclude_none=True)
+
+    assert cameras("workload.cameras.file=cameras.json") == {"file": "cameras.json", "pick": [0]}
+    assert set(cameras("workload.cameras.builtin.views=2")) == {"builtin", "pick"}
+    assert cameras("workload.cameras.orbit.views=2")["orbit"]["views"] == 2
+    text = error_of(tmp_path, GOOD, "workload.cameras.file=a.json", "workload.cameras.builtin={}")
+    assert "found file and builtin" in text
 
 
 def test_a_negative_seed_names_the_option(tmp_path: Path) -> None:
@@ -145,6 +164,17 @@ def test_shipped_configurations_are_right(name: str) -> None:
     run = load_run(name)
     assert run.name == name
     assert run.config.baseline in {plan.name for plan in run.systems}
+
+
+def test_the_place_of_a_shipped_configuration_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archsim.config.load_machine", _unknown)
+    with pytest.raises(ConfigError) as caught:
+        load_run("streaminggs")
+    assert Path(str(caught.value.place).rpartition(":")[0]).is_file()
+
+
+def _unknown(name: str) -> None:
+    raise ConfigError(f"unknown machine {name!r}")
 
 
 def test_every_key_of_the_schema_is_described() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -48,6 +48,9 @@ class Cameras(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    #: A ``--set`` of one of them replaces the others.
+    alternatives: ClassVar[tuple[str, ...]] = ("orbit", "path", "file", "builtin")
+
     orbit: Orbit | None = Field(
         default=None, description="Cameras on a circle around the scene. Example: {views: 4}"
     )
@@ -72,7 +75,7 @@ class Cameras(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Cameras:
-        named = [n for n in ("orbit", "path", "file", "builtin") if getattr(self, n) is not None]
+        named = [n for n in self.alternatives if getattr(self, n) is not None]
         if len(named) != 1:
             raise ValueError(
                 "expected exactly one of orbit, path, file and builtin, found "
