@@ -37,11 +37,11 @@ _SMALL = 0.02
 
 
 def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
-    """Return bars of a ratio to the baseline, one per system, with its interval."""
+    """Return bars of a ratio to the baseline, one per system, with its interval if it has one."""
     systems, baseline = result["systems"], result["baseline"]
     rows = [(name, s) for name, s in systems.items() if s[key] is not None]
-    bounds = [s["interval"][key] for _, s in rows]
     values = [s[key] for _, s in rows]
+    bounds = [s["interval"][key] or (s[key], s[key]) for _, s in rows]  # none: no whisker
     labels = [
         {
             "x": high, "y": name, "text": f"<b>{digits(value)}{TIMES}</b>", "showarrow": False,
@@ -58,7 +58,8 @@ def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
             "arrayminus": [v - b[0] if b[1] > b[0] else None for v, b in zip(values, bounds)],
         },
         "hovertext": [
-            f"{name}: {digits(v)}{TIMES} ({digits(low)}{DASH}{digits(high)})"
+            f"{name}: {digits(v)}{TIMES}"
+            + (f" ({digits(low)}{DASH}{digits(high)})" if low < high else "")
             for (name, _), v, (low, high) in zip(rows, values, bounds)
         ],
         "hoverinfo": "text",

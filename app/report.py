@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from archsim.charts import CAUSES, cause_chart, part_charts, ratio_chart, timeline_chart
-from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size
+from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size, ssim
 
 __all__ = ["render_report"]
 
@@ -25,10 +25,11 @@ _AMPLIFIED = 8
 _IMAGE_QUALITY = 90
 _MOST_CAMERAS = 2
 
+#: ratio's key, its name, and the words for more than 1, less, and no difference that shows
 _RATIOS = (
-    ("speedup", "speedup", ("faster", "slower")),
-    ("energy_saving", "energy saving", ("less energy", "more energy")),
-    ("dram_saving", "DRAM saving", ("less DRAM traffic", "more DRAM traffic")),
+    ("speedup", "speedup", ("faster", "slower", "same speed")),
+    ("energy_saving", "energy saving", ("less energy", "more energy", "same energy")),
+    ("dram_saving", "DRAM saving", ("less DRAM traffic", "more DRAM traffic", "same DRAM traffic")),
 )
 
 
@@ -73,7 +74,10 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
             ("Where the bytes go", "traffic", *map(_embed, traffic[:2]), traffic[2]),
             ("Where the energy goes", "energy", *map(_embed, energy[:2]), energy[2]),
         ],
-        frames=[_frames(result, images, camera) for camera in result["cameras"][:_MOST_CAMERAS]],
+        frames=[
+            _frames(result, images, index)
+            for index in range(min(_MOST_CAMERAS, len(result["cameras"])))
+        ],
         error_causes=[
             (name, cause, error["what"] or "", _db(error["psnr_db"]))
             for name, system in systems.items()
@@ -133,12 +137,16 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _better_or_worse(
-    value: float, bounds: list[float], better: str, worse: str
+    value: float, bounds: list[float] | None, better: str, worse: str, same: str
 ) -> tuple[str, str, str]:
     """Return a ratio, its word and its range, so that the number reads 1 or more."""
-    if float(f"{value:.3g}") >= 1:
+    shown = float(f"{value:.3g}")
+    if shown == 1:
+        return ratio(value), same, range_text(bounds, TIMES)
+    if shown > 1:
         return ratio(value), better, range_text(bounds, TIMES)
-    return ratio(1 / value), worse, range_text([1 / bounds[1], 1 / bounds[0]], TIMES)
+    inverse = bounds and [1 / bounds[1], 1 / bounds[0]]
+    return ratio(1 / value), worse, range_text(inverse, TIMES)
 
 
 def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -149,7 +157,7 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
         return [
             (DASH, "")
             if s[key] is None
-            else (words(s[key]), range_text(s["interval"].get(key, [0, 0]), unit))
+            else (words(s[key]), range_text(s["interval"].get(key), unit))
             for s in systems.values()
         ]
 
@@ -160,36 +168,48 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
         ("speedup", row("speedup", TIMES, ratio)),
         ("energy per frame", row("energy_j", "J", lambda v: quantity(v, "J"))),
         ("energy saving", row("energy_saving", TIMES, ratio)),
+        ("energy saving without idle power", row("energy_saving_without_idle", TIMES, ratio)),
         ("power", row("power_w", "W", lambda v: quantity(v, "W"))),
+        (
+            "DRAM peak",
+            [
+                (quantity(s["dram_peak_bytes_per_s"], "B/s"), s["dram_device"])
+                for s in systems.values()
+            ],
+        ),
         ("DRAM traffic", row("dram_bytes", "B", lambda v: quantity(v, "B"))),
         ("DRAM saving", row("dram_saving", TIMES, ratio)),
         ("area", row("area_mm2", "mm²", lambda v: f"{digits(v)} mm²")),
     ]
     image = [
-        ("exact", "") if s["exact"] else (f"{s['psnr_db']:.2f} dB", f"SSIM {s['ssim']:.4f}")
+        ("exact", "") if s["exact"] else (f"{s['psnr_db']:.2f} dB", f"SSIM {ssim(s['ssim'])}")
         for s in systems.values()
     ]
     return [*rows, ("image", image)]
 
 
-def _frames(result: Mapping[str, Any], images: Images, camera: str) -> dict[str, Any]:
-    """Return a camera's images: the reference once, then each inexact frame and its difference."""
+def _frames(result: Mapping[str, Any], images: Images, index: int) -> dict[str, Any]:
+    """Return a camera's images: the reference once, then each inexact frame and its difference.
+
+    Captions carry this frame's own quality, not the run's mean.
+    """
+    camera = result["cameras"][index]
     reference = images.get(f"reference-{camera}")
-    exact = [name for name, s in result["systems"].items() if s["exact"]]
+    frames = {name: system["frames"][index] for name, system in result["systems"].items()}
     shown: list[dict[str, str]] = []
     if reference is not None:
-        who = ", ".join(exact)
-        caption = f"exact: {who}" if exact else "what every method is compared with"
+        who = ", ".join(name for name, frame in frames.items() if frame["exact"])
+        caption = f"exact: {who}" if who else "what every method is compared with"
         shown.append({"title": "reference", "caption": caption, "src": _picture(reference)})
-    for name, system in result["systems"].items():
+    for name, frame in frames.items():
         image = images.get(f"{name}-{camera}")
-        if system["exact"] or image is None:
+        if frame["exact"] or image is None:
             continue
-        words = f"PSNR {system['psnr_db']:.2f} dB, SSIM {system['ssim']:.4f}"
+        words = f"PSNR {frame['psnr_db']:.2f} dB, SSIM {ssim(frame['ssim'])}"
         shown.append({"title": name, "caption": words, "src": _picture(image)})
         if reference is not None:
             shown.append(_difference(f"{name}: difference", "all errors", image, reference))
-        for cause, error in system["quality_errors"].items():
+        for cause, error in frame["quality_errors"].items():
             alone = images.get(f"{name}-{camera}-{cause}")
             if alone is not None and reference is not None:
                 text = f"{error['what'] or cause}, {_db(error['psnr_db'])}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from archsim.sim.area import area_mm2
 from archsim.sim.program import Program
 from archsim.sim.provenance import assumed_constants
 from archsim.sim.result import FrameResult, SystemResult
-from archsim.sim.simulate import fidelity, simulate
+from archsim.sim.simulate import fidelity, row_dram, simulate
 from archsim.traces.cache import TraceCache, trace_key
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.cameras import Bounds, bounds_of
@@ -73,7 +73,7 @@ def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> O
             with reporter.step(f"simulating {plan.name}, {camera.name}") as progress:
                 program = plan.method.program(trace, plan.machine, plan.mode, plan.config)
                 frame = simulate(program, plan.machine, plan.mode, camera.name, progress=progress)
-            frames[plan.name].append(frame)
+            frames[plan.name].append(replace(frame, quality=trace.meta["quality"]))
             metas[plan.name].append(trace.meta)
             images |= _images(f"{plan.name}-{camera.name}", trace)
         images[f"{_REFERENCE}-{camera.name}"] = recorder.reference_image(camera)
@@ -238,6 +238,8 @@ def _system(
         quality=_mean_quality([meta["quality"] for meta in metas]),
         workload_counts=_mean_counts([meta["counts"] for meta in metas]),
         fidelity={"method": plan.method.fidelity(), **fidelity(machine)},
+        dram_device=machine.memory.device,
+        dram_peak_bytes_per_s=row_dram(machine, plan.mode).peak_bytes_per_s,
         assumed={**assumed_constants(machine, plan.mode), **plan.method.assumed()},
         notes=list(
             dict.fromkeys([*machine.notes, *(n for m in metas for n in m.get("notes", []))])

@@ -1,7 +1,10 @@
 """``result.json``: the one account of a run that every table, chart and file is a view of.
 
 Values are means over the frames (cameras). Intervals are ``[low, high]``, from the ranges of the
-constants; those of ratios take both systems' extremes, as if their constants were independent.
+constants, at the simulated time; those of ratios take both systems' extremes, as if their constants
+were independent. What no constant's range reaches has ``null``: simulated time, and the bytes and
+ratios that follow from the simulation alone (:data:`SIMULATED`) - not known exactly, but with an
+error that nothing here measures.
 """
 
 from __future__ import annotations
@@ -13,14 +16,23 @@ from archsim.base.errors import CheckError
 from archsim.base.interval import Interval
 from archsim.sim.result import SCHEMA_VERSION, FrameResult, SystemResult
 
-__all__ = ["RATIOS", "SUMMED", "summarize"]
+__all__ = ["RATIOS", "SIMULATED", "SUMMED", "summarize"]
 
 _S = 1e-12  # seconds in a picosecond, joules in a picojoule
 
 #: Quantities with an interval, in the order reports show them.
-SUMMED = ("time_s", "fps", "energy_j", "power_w", "dram_bytes", "area_mm2")
+SUMMED = (
+    "time_s", "fps", "energy_j", "energy_without_idle_j", "power_w", "dram_bytes", "area_mm2",
+)  # fmt: skip
 #: How many times less than the baseline: ratio -> quantity.
-RATIOS = {"speedup": "time_s", "energy_saving": "energy_j", "dram_saving": "dram_bytes"}
+RATIOS = {
+    "speedup": "time_s",
+    "energy_saving": "energy_j",
+    "energy_saving_without_idle": "energy_without_idle_j",
+    "dram_saving": "dram_bytes",
+}
+#: Quantities whose interval is ``null``: the constants' ranges do not reach them.
+SIMULATED = frozenset({"time_s", "fps", "speedup", "dram_bytes", "dram_saving"})
 
 
 def summarize(
@@ -68,6 +80,7 @@ def _measured(result: SystemResult) -> dict[str, Interval]:
         "time_s": time,
         "fps": Interval(1 / time.value, 1 / time.high, 1 / time.low),
         "energy_j": energy,
+        "energy_without_idle_j": result.energy_without_idle_j,
         "power_w": Interval(
             energy.value / time.value, energy.low / time.high, energy.high / time.low
         ),
@@ -98,12 +111,14 @@ def _system(
         "mode": result.mode,
         "method": dict(result.method),
         **{name: everything[name].value if name in everything else None for name in names},
+        "dram_device": result.dram_device,
+        "dram_peak_bytes_per_s": result.dram_peak_bytes_per_s,
         "exact": quality["exact"],
         "psnr_db": quality["psnr_db"],
         "ssim": quality["ssim"],
         "quality_errors": dict(quality.get("errors", {})),
         "interval": {
-            name: [everything[name].low, everything[name].high]
+            name: None if name in SIMULATED else [everything[name].low, everything[name].high]
             for name in names
             if name in everything
         },
@@ -138,6 +153,8 @@ def _frame(frame: FrameResult) -> dict[str, Any]:
         "time_s": frame.time_ps * _S,
         "energy_j": sum(part.value for part in energy.values()) * _S,
         "dram_bytes": sum(frame.dram_bytes_by_stream.values()),
+        **{name: frame.quality[name] for name in ("exact", "psnr_db", "ssim")},
+        "quality_errors": dict(frame.quality.get("errors", {})),
         "energy_by_component_j": {name: part.value * _S for name, part in energy.items()},
         "energy_interval_j": {
             name: [part.low * _S, part.high * _S] for name, part in energy.items()

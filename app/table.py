@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio
+from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, ssim
 
 __all__ = ["comparison"]
 
@@ -24,12 +24,13 @@ _ROWS: tuple[tuple[str, str, str, Callable[[float], str]], ...] = (
     ("speedup", "speedup", TIMES, ratio),
     ("energy per frame", "energy_j", "J", lambda v: quantity(v, "J")),
     ("energy saving", "energy_saving", TIMES, ratio),
+    ("  without idle", "energy_saving_without_idle", TIMES, ratio),
     ("power", "power_w", "W", lambda v: quantity(v, "W")),
     ("DRAM traffic", "dram_bytes", "B", lambda v: quantity(v, "B")),
     ("DRAM saving", "dram_saving", TIMES, ratio),
     ("area", "area_mm2", "mm²", lambda v: f"{digits(v)} mm²"),
 )
-_RATIOS = {"speedup", "energy_saving", "dram_saving"}
+_RATIOS = {"speedup", "energy_saving", "energy_saving_without_idle", "dram_saving"}
 
 
 def comparison(result: Mapping[str, Any]) -> RenderableType:
@@ -60,6 +61,8 @@ def _headline(result: Mapping[str, Any]) -> Table:
     if any(s["mode"] for s in systems.values()):
         table.add_row("power mode", *(s["mode"] or Text(DASH, "dim") for s in systems.values()))
     for label, key, unit, words in _ROWS:
+        if key == "dram_bytes":
+            table.add_row("DRAM peak", *(_dram_peak(s) for s in systems.values()))
         cells = [
             _cell(system, key, unit, words, baseline=key in _RATIOS and name == baseline)
             for name, system in systems.items()
@@ -81,13 +84,17 @@ def _cell(
     return text.append(f"\n{bounds}", "not bold dim") if bounds else text
 
 
+def _dram_peak(system: Mapping[str, Any]) -> Text:
+    text = Text(quantity(system["dram_peak_bytes_per_s"], "B/s"))
+    return text.append(f"\n{system['dram_device']}", "dim")
+
+
 def _quality(system: Mapping[str, Any]) -> Text:
     if system["exact"]:
         return Text("exact")
-    text = Text(f"{system['psnr_db']:.2f} dB").append(f"\nSSIM {system['ssim']:.4f}", "dim")
-    causes = {c: e for c, e in system["quality_errors"].items() if e["psnr_db"] is not None}
-    if len(causes) > 1:  # a single cause is the whole error
-        for cause, error in causes.items():
+    text = Text(f"{system['psnr_db']:.2f} dB").append(f"\nSSIM {ssim(system['ssim'])}", "dim")
+    for cause, error in system["quality_errors"].items():
+        if error["psnr_db"] is not None:  # None: no error of this cause
             text.append(f"\n{cause} {error['psnr_db']:.0f} dB", "dim")
     return text
 
@@ -136,8 +143,9 @@ def _assumptions(result: Mapping[str, Any]) -> Text:
     assumed = {place + text for s in systems for place, text in s["assumed"].items()}
     notes = {note for s in systems for note in s["notes"]}
     return Text(
-        f"\nRanges of energy and area come from the constants'; times carry none. {len(assumed)} "
-        "constants are assumed, not "
-        f"published. The report lists them, their sources and {len(notes)} notes.",
+        "\nRanges of energy, power and area come from the constants', at the simulated time; times "
+        "carry none. A GPU's energy is its whole module's, idle power included; an accelerator's has "
+        "no host. 'Without idle' leaves the modules' idle power out. "
+        f"{len(assumed)} constants are assumed, not published. The report lists them, their sources and {len(notes)} notes.",
         "dim",
     )

@@ -17,11 +17,12 @@ TABLES: dict[str, dict[str, str]] = {
     "systems": {
         "system": "string", "machine": "string", "mode": "string", "method": "string",
         "baseline": "bool", "exact": "bool", "psnr_db": "double", "ssim": "double",
+        "dram_device": "string", "dram_peak_bytes_per_s": "double",
         **{f"{name}{end}": "double" for name in _BOUNDED for end in ("", "_low", "_high")},
     },
     "frames": {
         "system": "string", "camera": "string", "time_s": "double", "energy_j": "double",
-        "dram_bytes": "int64",
+        "dram_bytes": "int64", "exact": "bool", "psnr_db": "double", "ssim": "double",
     },
     "stages": {
         "system": "string", "camera": "string", "stage": "string", "unit": "string",
@@ -50,7 +51,7 @@ def table_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         rows["systems"].append(_system_row(name, system, result["baseline"]))
         for frame in system["frames"]:
             at = {"system": name, "camera": frame["camera"]}
-            rows["frames"].append(at | {k: frame[k] for k in ("time_s", "energy_j", "dram_bytes")})
+            rows["frames"].append(at | {k: frame[k] for k in TABLES["frames"] if k not in at})
             rows["stages"] += [at | stage for stage in frame["stages"]]
             for component, energy in frame["energy_by_component_j"].items():
                 low, high = frame["energy_interval_j"][component]
@@ -93,8 +94,10 @@ def _system_row(name: str, system: Mapping[str, Any], baseline: str) -> dict[str
         "exact": system["exact"],
         "psnr_db": system["psnr_db"],
         "ssim": system["ssim"],
+        "dram_device": system["dram_device"],
+        "dram_peak_bytes_per_s": system["dram_peak_bytes_per_s"],
     }
     for key in _BOUNDED:
-        low, high = system["interval"].get(key, (None, None))
+        low, high = system["interval"].get(key) or (None, None)
         row |= {key: system[key], f"{key}_low": low, f"{key}_high": high}
     return row

@@ -14,6 +14,7 @@ __all__ = [
     "ratio",
     "scale_of",
     "size",
+    "ssim",
 ]
 
 TIMES = "\u00d7"  # multiplication sign
@@ -56,9 +57,15 @@ def size(value: float) -> str:
     return quantity(value, "").strip()
 
 
-def range_text(bounds: Sequence[float], unit: str) -> str:
-    """Return low to high in one unit, chosen by the high end; empty for a single point."""
-    low, high = bounds
+def ssim(value: float) -> str:
+    """Return an SSIM with four decimals, or as many as tell it from 1: ``0.9834``, ``0.99999``."""
+    decimals = next((n for n in range(4, 9) if round(value, n) < 1), 8)
+    return f"{value:.{decimals}f}" if value < 1 else "1"
+
+
+def range_text(bounds: Sequence[float] | None, unit: str) -> str:
+    """Return low to high in one unit, chosen by the high end; empty for a single point or none."""
+    low, high = bounds or (0.0, 0.0)
     if low == high:
         return ""
     if unit in ("", TIMES):

@@ -38,6 +38,9 @@ class MemorySystem(Part):
     interleave_bytes: Count = Field(description="consecutive bytes kept on one channel")
     mapping: str = Field(description="named bank mapping inside a channel, e.g. row-bank-column")
     outstanding_streams: Count = Field(description="memory streams in flight at once")
+    controller_byte_pj: Sourced = Field(
+        description="memory controller, PHY and the way to them, per DRAM byte; DRAM I/O apart"
+    )
 
 
 class FunctionalUnit(Part):
@@ -124,7 +127,6 @@ class GpuEnergy(Part):
     fp32_pj: Sourced = Field(description="one FP32 multiply-add, added to the instruction")
     sfu_pj: Sourced
     l2_byte_pj: Sourced
-    fabric_byte_pj: Sourced = Field(description="memory controller, PHY and fabric, per DRAM byte")
 
 
 class Gpu(Part):

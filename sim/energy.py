@@ -1,7 +1,9 @@
 """Energy of a frame by component: what was done x what it costs, and what power times time costs.
 
-A component is ``dram/...`` (by command), ``leakage/...`` and the name of a unit or buffer on
-accelerators, ``gpu/...`` on GPUs. Ranges are worst cases: all constants at their low or high ends
+A component is ``dram/...`` (by command) and ``memory controller`` on every machine, ``leakage/...``
+and the name of a unit or buffer on accelerators, ``gpu/...`` on GPUs. The boundary is not the same:
+``gpu/idle`` is a whole module at idle, processor cores, I/O and regulators included; an accelerator
+is charged no host and no regulators. Ranges are worst cases: all constants at their low or high ends
 together. Energy follows the counts and times that the run recorded; nothing is fitted to a
 published result.
 """
@@ -18,9 +20,17 @@ from archsim.base.errors import ConfigError
 from archsim.base.interval import Interval
 from archsim.base.problems import one_of
 from archsim.sim.area import logic_area_mm2
+from archsim.sim.result import GPU_IDLE
 
-__all__ = ["energy_by_component_pj"]
+__all__ = ["ENERGY_BOUNDARY", "energy_by_component_pj"]
 
+#: kind of machine -> what its energy holds and what it leaves out, for people who compare them
+ENERGY_BOUNDARY = {
+    "gpu": "the module while the frame runs: GPU, DRAM, memory controller and PHY, and all that the "
+    "module draws at idle (processor cores, I/O, regulators: gpu/idle)",
+    "accelerator": "the accelerator, DRAM, memory controller and PHY; no host processor, no I/O, no "
+    "regulators",
+}
 _PJ_PER_MW_PS = 1e-3
 _NOTHING = Interval.exact(0.0)
 
@@ -55,11 +65,12 @@ def energy_by_component_pj(
     if isinstance(machine, Gpu):
         if mode is None:
             raise ValueError("a GPU runs in a power mode")
-        parts = _gpu(machine, mode, actions, time_ps, dram_counts)
+        parts = _gpu(machine, mode, actions, time_ps)
     else:
         parts = {**_units(machine, actions), **_buffers(machine, actions)}
         parts.update(_leakage(machine, time_ps))
-    return {**parts, **_dram(machine.memory, time_ps, dram_counts)}
+    controller = machine.memory.controller_byte_pj.interval * dram_counts.get("bytes", 0)
+    return {**parts, "memory controller": controller, **_dram(machine.memory, time_ps, dram_counts)}
 
 
 def _power(power_mw: Interval, time_ps: int) -> Interval:
@@ -134,11 +145,7 @@ def _leakage(machine: Accelerator, time_ps: int) -> dict[str, Interval]:
 
 
 def _gpu(
-    machine: Gpu,
-    mode: str,
-    actions: Mapping[str, int],
-    time_ps: int,
-    dram_counts: Mapping[str, int],
+    machine: Gpu, mode: str, actions: Mapping[str, int], time_ps: int
 ) -> dict[str, Interval]:
     cost = machine.energy
     prices = {
@@ -157,8 +164,7 @@ def _gpu(
         component: price.interval * actions.get(action, 0)
         for action, (component, price) in prices.items()
     }
-    parts["gpu/fabric"] = cost.fabric_byte_pj.interval * dram_counts.get("bytes", 0)
-    parts["gpu/idle"] = _power(machine.modes[mode].idle_power_mw.interval, time_ps)
+    parts[GPU_IDLE] = _power(machine.modes[mode].idle_power_mw.interval, time_ps)
     return parts
 
 

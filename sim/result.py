@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from archsim.base.interval import Interval
 
-__all__ = ["SCHEMA_VERSION", "FrameResult", "SystemResult"]
+__all__ = ["GPU_IDLE", "SCHEMA_VERSION", "FrameResult", "SystemResult"]
 
 SCHEMA_VERSION = "archsim-result-1"
+#: Energy component of what a GPU's module draws whether or not it renders.
+GPU_IDLE = "gpu/idle"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class FrameResult:
     energy_by_component_pj : component -> Interval
     actions
         Action counts, ``component/action`` -> number.
+    quality
+        Of this frame's image, as :attr:`SystemResult.quality`; the simulated time does not need
+        it, so it is added to what :func:`archsim.sim.simulate.simulate` gives.
     """
 
     camera: str
@@ -48,6 +53,7 @@ class FrameResult:
     dram_counts: dict[str, int]
     energy_by_component_pj: dict[str, Interval]
     actions: dict[str, int]
+    quality: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ class SystemResult:
         What the method recorded, e.g. visible, pairs, coarse_pass_fraction.
     fidelity
         Model -> what it is and its stated error, e.g. ``dram: row``.
+    dram_device, dram_peak_bytes_per_s
+        The memory behind the machine, and what its pins carry at most at the mode's data rate.
     assumed
         Every assumed constant the numbers rest on: dotted place -> what it stands for.
     notes
@@ -82,6 +90,8 @@ class SystemResult:
     quality: dict[str, Any]
     workload_counts: dict[str, Any]
     fidelity: dict[str, str]
+    dram_device: str
+    dram_peak_bytes_per_s: float
     assumed: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     images: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
@@ -94,7 +104,20 @@ class SystemResult:
     @property
     def energy_j(self) -> Interval:
         """Mean energy of a frame, with its interval."""
-        parts = [i for f in self.frames for i in f.energy_by_component_pj.values()]
+        return self._energy_without()
+
+    @property
+    def energy_without_idle_j(self) -> Interval:
+        """Mean energy of a frame without what a GPU's module draws at idle."""
+        return self._energy_without(GPU_IDLE)
+
+    def _energy_without(self, *components: str) -> Interval:
+        parts = [
+            interval
+            for frame in self.frames
+            for name, interval in frame.energy_by_component_pj.items()
+            if name not in components
+        ]
         scale = 1e-12 / len(self.frames)
         return Interval(
             sum(p.value for p in parts) * scale,

@@ -12,7 +12,7 @@ from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.checks import check_run
 from archsim.sim.dram.row import RowDram
 from archsim.sim.dram.row import fidelity as dram_fidelity
-from archsim.sim.energy import energy_by_component_pj
+from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj
 from archsim.sim.kernel import Progress, execute
 from archsim.sim.program import Program
 from archsim.sim.result import FrameResult
@@ -78,10 +78,11 @@ def fidelity(machine: Accelerator | Gpu) -> dict[str, str]:
         "dram": dram_fidelity(),
         "dram energy": "commands and states counted by the row model x energies of the device "
         "table; closed channels awake, power-down as the low end",
+        "energy boundary": ENERGY_BOUNDARY[machine.kind],
     }
     if isinstance(machine, Gpu):
         texts["energy"] = (
-            "instructions, FP32 and special functions, L2 and fabric bytes x a constant each, and "
+            "instructions, FP32 and special functions, L2 and DRAM bytes x a constant each, and "
             "idle power x time; uncalibrated, the ranges of its constants apply"
         )
         return texts

@@ -19,7 +19,7 @@ SYSTEMS: dict[str, tuple[Any, ...]] = {
         [("preprocess", "sm", 0, 20, None), ("duplicate", "sm", 20, 30, None),
          ("sort", "sm", 30, 60, None), ("render", "sm", 60, 100, None),
          ("read Gaussians", "dram", 0, 18, 300), ("sort pairs", "dram", 31, 59, 900)],
-        {"sm": (500, 300, 800), "dram": (200, 180, 220), "idle": (300, 200, 400)},
+        {"sm": (500, 300, 800), "dram": (200, 180, 220), "gpu/idle": (300, 200, 400)},
         {"gaussians/read": 300, "pairs/read": 500, "pairs/write": 400, "image/write": 10},
         None, None,
     ),
@@ -79,8 +79,12 @@ def system_result(name: str, cameras: tuple[str, ...] = ("orbit-0",)) -> SystemR
                 part: Interval(*(float(mj) * 1e9 for mj in mjs)) for part, mjs in energy.items()
             },
             actions={f"{stages[0][1]}/items": 1000},
+            quality={"exact": psnr is None, "psnr_db": psnr and psnr + i,
+                     "ssim": 1.0 if psnr is None else 0.97 + i / 100,
+                     "errors": {} if psnr is None else
+                     {"order": {"psnr_db": 36.0 + i, "what": "voxels out of order"}}},
         )
-        for camera in cameras
+        for i, camera in enumerate(cameras)
     ]  # fmt: skip
     return SystemResult(
         name=name,
@@ -93,6 +97,8 @@ def system_result(name: str, cameras: tuple[str, ...] = ("orbit-0",)) -> SystemR
                  "errors": {} if psnr is None else
                  {"order": {"psnr_db": 36.0, "what": "voxels out of order"}}},
         workload_counts={"gaussians": 90_000, "visible": 60_000, "pairs": 1_200_000},
+        dram_device="lpddr4-3200",
+        dram_peak_bytes_per_s=51.2e9,
         fidelity={"kernel": "event", "dram": "row: within 5 % of the cycle model"},
         assumed={f"machines/{machine}: issue_efficiency": "0.75 [0.5, 0.95]: guess for a kernel"},
         notes=["a note about this system"] if name == "gscore" else [],
@@ -103,3 +109,8 @@ def system_result(name: str, cameras: tuple[str, ...] = ("orbit-0",)) -> SystemR
 @pytest.fixture
 def results() -> list[SystemResult]:
     return [system_result(name) for name in SYSTEMS]
+
+
+@pytest.fixture
+def two_views() -> list[SystemResult]:
+    return [system_result(name, ("a", "b")) for name in SYSTEMS]

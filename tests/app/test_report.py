@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archsim.charts import ratio_chart
 from archsim.report import render_report
 from archsim.sim.result import SystemResult
 from archsim.summary import summarize
+from archsim.words import ssim
 
 MANIFEST = {"versions": {"archsim": "0.1.0"}, "started": "2026-01-01T00:00:00+00:00", "seed": 0}
 
@@ -60,6 +62,7 @@ def test_names_are_escaped(html: str) -> None:
 def test_every_number_of_the_headline_is_there(html: str) -> None:
     page = without_plotly(html)
     for text in ("25.0\u00d7", "52.6\u00d7", "28.1\u00d7", "4.00 ms", "19.0 mJ", "43.0 MB",
+                 "36.8\u00d7", "51.2 GB/s<small>lpddr4-3200", "no host",
                  "3.40 mm\u00b2", "34.20 dB", "MAXN", "90,000 Gaussians", "64\u00d748",
                  ):  # fmt: skip
         assert text in page, text
@@ -84,6 +87,34 @@ def test_images_reference_once_then_frame_difference_and_causes(html: str) -> No
     assert without_plotly(html).count("data:image/webp;base64,") == 4
 
 
+def test_captions_carry_each_views_own_quality(two_views: list[SystemResult]) -> None:
+    results = two_views
+    images = {f"{r.name}-{c}": image for r in results for c, image in r.images.items()}
+    images |= {f"reference-{c}": image for c, image in results[0].images.items()}
+    images |= {f"streaminggs-{c}-order": images[f"streaminggs-{c}"] for c in "ab"}
+    summary = summarize(results, baseline="orin-nx", seed=0, workload={}, scene={})
+    page = without_plotly(render_report(summary, MANIFEST, images))
+    captions = [c.strip() for c in re.findall(r"</b>(.*?)</figcaption>", page)]
+    assert captions[1] == "PSNR 34.20 dB, SSIM 0.9700"
+    assert captions[5] == "PSNR 35.20 dB, SSIM 0.9800"
+    assert captions[3].startswith("voxels out of order, 36.00 dB")
+    assert captions[7].startswith("voxels out of order, 37.00 dB")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.98341, "0.9834"), (0.999987, "0.99999"), (0.99996, "0.99996"), (1.0, "1"), (0.5, "0.5000")],
+)
+def test_an_ssim_near_one_shows_that_it_is_not_one(value: float, shown: str) -> None:
+    assert ssim(value) == shown
+
+
+def test_no_difference_is_called_the_same(summary: dict[str, Any]) -> None:
+    summary["systems"]["gscore"]["dram_saving"] = 1.0004
+    page = without_plotly(render_report(summary, MANIFEST, {}))
+    assert "<dt>same DRAM traffic</dt>" in page
+
+
 def test_a_result_without_images_still_has_a_report(summary: dict[str, Any]) -> None:
     assert "<figcaption>" not in render_report(summary, MANIFEST, {})
 
@@ -105,3 +136,10 @@ def test_chart_data_cannot_end_its_script(
     charts = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.S)
     assert len(charts) == 3 + 2 * 3 + 2 * 2
     assert all("<" not in chart for chart in charts)
+
+
+def test_whiskers_only_where_there_is_an_interval(summary: dict[str, Any]) -> None:
+    assert "error_x" not in ratio_chart(summary, "speedup", "speedup")["data"][0]
+    saving = ratio_chart(summary, "energy_saving", "energy saving")["data"][0]
+    assert saving["error_x"]["array"][0] is None
+    assert saving["error_x"]["array"][2] > 0

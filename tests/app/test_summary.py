@@ -16,7 +16,8 @@ KEYS = {
     "time_s", "fps", "energy_j", "dram_bytes", "area_mm2", "power_w", "psnr_db", "exact", "ssim",
     "speedup", "energy_saving", "dram_saving", "interval", "energy_by_component_j",
     "dram_bytes_by_stream", "time_by_cause_s", "fidelity", "mode", "machine", "method", "assumed",
-    "notes", "counts",
+    "notes", "counts", "energy_without_idle_j", "energy_saving_without_idle", "dram_device",
+    "dram_peak_bytes_per_s",
 }  # fmt: skip
 
 
@@ -53,14 +54,34 @@ def test_intervals_of_ratios_take_both_extremes(summary: dict[str, Any]) -> None
     assert low == pytest.approx((0.3 + 0.18 + 0.2) / (5 + 3 + 4 + 12) * 1e3)
     assert high == pytest.approx((0.8 + 0.22 + 0.4) / (3 + 1.5 + 2 + 8) * 1e3)
     for system in summary["systems"].values():
-        for name, (least, most) in system["interval"].items():
-            assert least <= system[name] <= most
+        for name, bounds in system["interval"].items():
+            assert bounds is None or bounds[0] <= system[name] <= bounds[1]
+
+
+def test_what_no_constant_reaches_has_no_interval(summary: dict[str, Any]) -> None:
+    """A zero-width interval would say that a simulated time is known exactly."""
+    for system in summary["systems"].values():
+        without = {name for name, bounds in system["interval"].items() if bounds is None}
+        assert without == {"time_s", "fps", "speedup", "dram_bytes", "dram_saving"}
+    row = table_rows(summary)["systems"][2]
+    assert (row["speedup_low"], row["time_s_high"]) == (None, None)
+    assert row["energy_saving_low"] < row["energy_saving"] < row["energy_saving_high"]
+
+
+def test_energy_saving_without_the_module_s_idle_power(summary: dict[str, Any]) -> None:
+    system = summary["systems"]["streaminggs"]
+    assert summary["systems"]["orin-nx"]["energy_without_idle_j"] == pytest.approx(0.7)
+    assert system["energy_without_idle_j"] == pytest.approx(system["energy_j"])
+    assert system["energy_saving_without_idle"] == pytest.approx(0.7 / 0.019)
+    low, high = system["interval"]["energy_saving_without_idle"]
+    assert low == pytest.approx((0.3 + 0.18) / (5 + 3 + 4 + 12) * 1e3)
+    assert high == pytest.approx((0.8 + 0.22) / (3 + 1.5 + 2 + 8) * 1e3)
 
 
 def test_baseline_is_one_and_a_gpu_has_no_area(summary: dict[str, Any]) -> None:
     system = summary["systems"]["orin-nx"]
     assert system["speedup"] == system["energy_saving"] == system["dram_saving"] == 1.0
-    assert system["interval"]["speedup"] == [1.0, 1.0]
+    assert system["interval"]["energy_saving"] == [1.0, 1.0]
     assert system["area_mm2"] is None
     assert "area_mm2" not in system["interval"]
     assert system["psnr_db"] is None
@@ -120,3 +141,10 @@ def test_tables_hold_every_part(summary: dict[str, Any], tmp_path: Path) -> None
     total = sum(row["bytes"] for row in dram if row["system"] == "gscore")
     assert total == summary["systems"]["gscore"]["dram_bytes"]
     assert {row["direction"] for row in dram} == {"read", "write"}
+
+
+def test_frames_carry_their_own_quality(two_views: list[SystemResult]) -> None:
+    result = summarize(two_views, baseline="orin-nx", seed=0, workload={}, scene={})
+    rows = [r for r in table_rows(result)["frames"] if r["system"] == "streaminggs"]
+    assert [row["psnr_db"] for row in rows] == [pytest.approx(34.2), pytest.approx(35.2)]
+    assert [row["exact"] for row in rows] == [False, False]

@@ -31,6 +31,7 @@ memory:
   interleave_bytes: {value: 256, range: exact, source: test}
   mapping: row-bank-column
   outstanding_streams: {value: 16, range: exact, source: test}
+  controller_byte_pj: {value: 25, range: [2, 50], source: test}
 """
 
 

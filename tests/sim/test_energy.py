@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from archsim.arch.dram import load_device
 from archsim.arch.dram.energy import command_energies
-from archsim.arch.load import load_machine
+from archsim.arch.load import list_machines, load_machine
 from archsim.arch.machine import Accelerator
 from archsim.arch.operations import load_operations
 from archsim.arch.sram import sram
@@ -49,6 +49,7 @@ def accelerator(*, item_pj=None, node_nm=45, cell="itrs-hp"):
             "interleave_bytes": constant(256),
             "mapping": "row-bank-column",
             "outstanding_streams": constant(4),
+            "controller_byte_pj": constant(25, 2, 50),
         },
     })  # fmt: skip
 
@@ -119,6 +120,18 @@ def test_dram_commands_and_states():
     )
 
 
+def test_every_machine_pays_its_memory_controller_per_dram_byte():
+    part = energies(accelerator(), bytes=1000)["memory controller"]
+    assert (part.value, part.low, part.high) == (25_000, 2_000, 50_000)
+    for name in list_machines():
+        machine = load_machine(name)
+        price = machine.memory.controller_byte_pj
+        mode = getattr(machine, "default_mode", None)
+        assert energies(machine, mode=mode, bytes=8)["memory controller"] == price.interval * 8
+        assert price.value > 0
+        assert price.high >= GPU.memory.controller_byte_pj.value
+
+
 def test_gpu_actions_and_idle_power():
     actions = {"sm/instructions": 1000, "sm/fp32": 100, "sm/sfu": 10, "l2/bytes": 64}
     parts = energies(GPU, actions, mode="MAXN", time_ps=MS, bytes=32)
@@ -127,7 +140,7 @@ def test_gpu_actions_and_idle_power():
     assert parts["gpu/fp32"].value == pytest.approx(100 * cost.fp32_pj.value)
     assert parts["gpu/sfu"].value == pytest.approx(10 * cost.sfu_pj.value)
     assert parts["gpu/l2"].value == pytest.approx(64 * cost.l2_byte_pj.value)
-    assert parts["gpu/fabric"].value == pytest.approx(32 * cost.fabric_byte_pj.value)
+    assert parts["memory controller"] == GPU.memory.controller_byte_pj.interval * 32
     idle = GPU.modes["MAXN"].idle_power_mw
     assert parts["gpu/idle"].value == pytest.approx(idle.value * 1e6)
     assert parts["gpu/idle"].high == pytest.approx(idle.high * 1e6)
