@@ -65,6 +65,11 @@ class SystemConfig(_Part):
         description="power mode, for GPUs; left out: the mode the module ships in",
         examples=["MAXN"],
     )
+    set: dict[str, Any] | None = Field(
+        default=None,
+        description="values of the machine changed for this system: dotted path -> value",
+        examples=[{"memory.device": "lpddr4-3200", "memory.channels.value": 8}],
+    )
     method: Any = Field(description="what runs on the machine: its kind and parameters")
 
 
@@ -214,7 +219,11 @@ def _plan(name: str, system: SystemConfig, places: Places) -> SystemPlan:
         )
 
     try:
-        machine = load_machine(system.machine)
+        changes = {
+            dotted: (value, f"{places.of(('systems', name, 'set', dotted))}: systems.{name}.set")
+            for dotted, value in (system.set or {}).items()
+        }
+        machine = load_machine(system.machine, changes=changes)
     except ConfigError as error:
         if error.place is not None:
             raise  # the machine's own file is wrong, which the error names

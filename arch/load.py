@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from archsim.arch.machine import Accelerator, Gpu, Machine
 from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
-from archsim.base.yaml_places import load_yaml, parse_yaml, validate
+from archsim.base.yaml_places import Places, load_yaml, parse_yaml, set_value, validate
 
 __all__ = ["list_machines", "load_machine", "power_mode"]
 
@@ -21,8 +23,14 @@ def list_machines() -> list[str]:
     return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
 
 
-def load_machine(name_or_path: str) -> Accelerator | Gpu:
+def load_machine(
+    name_or_path: str, *, changes: Mapping[str, tuple[Any, str]] | None = None
+) -> Accelerator | Gpu:
     """Return a shipped machine by name, or a machine file by path (it ends in ``.yaml``).
+
+    ``changes`` sets values before the machine is checked: dotted path, as ``memory.device`` or
+    ``memory.channels.value``, to the value and the place that errors name. The machine's notes say
+    what was changed, and so does the source of a constant whose value was.
 
     Raises :class:`ConfigError` for an unknown name (with the nearest one), a missing file, and
     anything in a file that the schema does not have, naming file, line, path, what was found and
@@ -39,8 +47,31 @@ def load_machine(name_or_path: str) -> Accelerator | Gpu:
             )
         file = resources.files(_PACKAGE) / f"{name_or_path}.yaml"
         data, places = parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}")
+    for dotted, (value, place) in (changes or {}).items():
+        data = _change(data, places, dotted, value, place)
     machine: Accelerator | Gpu = validate(Machine, data, places)
     return machine
+
+
+def _change(data: Any, places: Places, dotted: str, value: Any, place: str) -> Any:
+    steps = tuple(dotted.split("."))
+    constant = data
+    for step in steps[:-1]:
+        constant = constant.get(step) if isinstance(constant, dict) else None
+    sourced = isinstance(constant, dict) and "source" in constant
+    if sourced and steps[-1] != "value":
+        raise ConfigError(
+            f"{dotted}: of a constant only the value can be changed alone",
+            place=place,
+            remedy=f"set {'.'.join(steps[:-1])} to a whole {{value: ..., range: ..., source: ...}}",
+        )
+    data = set_value(Machine, data, places, steps, value, place)
+    if sourced:
+        source = f"set by this run; the machine's file says {constant['value']}: "
+        above = (*steps[:-1], "source")
+        data = set_value(Machine, data, places, above, source + str(constant["source"]), place)
+    note = f"Changed by this run: {dotted} = {value}."
+    return {**data, "notes": [*(data.get("notes") or ()), note]}
 
 
 def power_mode(machine: Accelerator | Gpu, mode: str | None) -> str | None:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from archsim.base.errors import ConfigError
 from archsim.base.problems import check_settable, describe_problems, replaced_alternatives
 
-__all__ = ["Key", "Places", "apply_set", "load_yaml", "parse_yaml", "validate"]
+__all__ = ["Key", "Places", "apply_set", "load_yaml", "parse_yaml", "set_value", "validate"]
 
 Key = str | int  #: one step of a path: a mapping's key or a list's position
 
@@ -126,14 +126,25 @@ def apply_set(model: Any, data: Any, places: Places, assignments: Iterable[str])
                 remedy="for example --set workload.resolution=[640,360]",
             )
         value = _set_value(text, argument)
-        path = check_settable(model, data, tuple(steps), argument)
-        for other in replaced_alternatives(model, data, path):
-            if value is not None and not any(o[: len(other)] == other for o in places.overrides):
-                data = _without(data, other)
-                _forget(places, other)
-        data = _with(data, path, value, argument)
-        _forget(places, path)
-        places.overrides[path] = argument
+        data = set_value(model, data, places, tuple(steps), value, argument)
+    return data
+
+
+def set_value(
+    model: Any, data: Any, places: Places, steps: tuple[str, ...], value: Any, argument: str
+) -> Any:
+    """Return ``data`` with ``value`` at the path ``steps``, whose place becomes ``argument``.
+
+    Rules and errors are those of :func:`apply_set`.
+    """
+    path = check_settable(model, data, steps, argument)
+    for other in replaced_alternatives(model, data, path):
+        if value is not None and not any(o[: len(other)] == other for o in places.overrides):
+            data = _without(data, other)
+            _forget(places, other)
+    data = _with(data, path, value, argument)
+    _forget(places, path)
+    places.overrides[path] = argument
     return data
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from archsim.arch.load import load_machine
 from archsim.base.errors import ConfigError
 from archsim.base.yaml_places import load_yaml
 from archsim.config import list_runs, load_run, run_schema
@@ -141,6 +142,42 @@ def test_a_set_camera_source_replaces_the_files(tmp_path: Path) -> None:
     assert "found file and builtin" in text
 
 
+def test_a_system_may_change_its_machine(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    changed = "    set: {memory.device: lpddr4-3200, memory.channels.value: 8}\n    method: {kind: s"
+    file.write_text(GOOD.replace("    method: {kind: s", changed))
+    machine = load_run(file).systems[1].machine
+    channels = machine.memory.channels
+    assert (machine.memory.device, channels.value, channels.low, channels.high) == (
+        "lpddr4-3200", 8, 8, 8,
+    )  # fmt: skip
+    assert channels.source.startswith("set by this run; the machine's file says 4: ")
+    assert "Changed by this run: memory.device = lpddr4-3200." in machine.notes
+    assert load_machine("streaminggs").memory.device == "lpddr3-1600"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("memory.devise: x", "memory has no 'devise'\n  remedy: did you mean 'device'?"),
+        ("memory.device: lpddr4", "memory.device: unknown DRAM device 'lpddr4'"),
+        ("memory.channels.value: many", "memory.channels.value: found 'many'"),
+        ("memory.channels.value: 2.5", "memory.channels"),
+        ("units.vru.count.value: 1000", "units.vru.count"),
+        ("memory.channels.low: 2", "only the value can be changed alone\n  remedy: set "
+                                   "memory.channels to a whole {value: ..., range: ..., "),
+        ("memory.channels: 8", "memory.channels"),
+    ],
+)  # fmt: skip
+def test_changes_of_a_machine_are_checked(tmp_path: Path, entry: str, expected: str) -> None:
+    text = GOOD.replace(
+        "    method: {kind: s", f"    set:\n      {entry}\n    method: {{kind: s"
+    )
+    message = error_of(tmp_path, text)
+    assert message.startswith("run.yaml:9: systems.ours.set: ")
+    assert expected in message
+
+
 def test_a_negative_seed_names_the_option(tmp_path: Path) -> None:
     assert "--seed -1: seed: found -1" in error_of(tmp_path, GOOD, seed=-1)
 
@@ -173,7 +210,7 @@ def test_the_place_of_a_shipped_configuration_exists(monkeypatch: pytest.MonkeyP
     assert Path(str(caught.value.place).rpartition(":")[0]).is_file()
 
 
-def _unknown(name: str) -> None:
+def _unknown(name: str, **_: Any) -> None:
     raise ConfigError(f"unknown machine {name!r}")
 
 

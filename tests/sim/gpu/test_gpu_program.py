@@ -50,7 +50,7 @@ def time_ps(kernels, dev, dram=None):
 
 def test_pure_compute_on_one_sm_is_exact():
     # 4 warp instructions a cycle x 0.75 = 3: 3001 slots are 1001 cycles of 1/0.918 ns, rounded up
-    expected = 24_330_000 + -(-1001 * 10**9 // 918_000)
+    expected = 12_000_000 + -(-1001 * 10**9 // 918_000)
     assert time_ps([kernel([3001])], device()) == expected
 
 
@@ -64,7 +64,7 @@ def test_the_longest_of_issue_fp32_and_sfu_bounds_counts(slots, cycles):
 
 
 def test_blocks_spread_over_the_sms_in_waves():
-    gap = 24_330_000
+    gap = 12_000_000
     one = time_ps([kernel([3000] * 8)], device()) - gap
     assert time_ps([kernel([3000] * 9)], device()) - gap == 2 * one
     assert time_ps([kernel([3000] * 8)], device("15W")) - gap == 2 * -(-1000 * 10**9 // 612_000)
@@ -73,11 +73,11 @@ def test_blocks_spread_over_the_sms_in_waves():
 def test_kernels_follow_each_other_after_their_launch_gaps():
     single = time_ps([kernel([3000])], device())
     both = [kernel([3000]), kernel([3000], launches=3)]
-    assert time_ps(both, device()) == 2 * single + 2 * 24_330_000
+    assert time_ps(both, device()) == 2 * single + 2 * 12_000_000
 
 
 def test_a_kernel_without_pieces_is_its_launch():
-    assert time_ps([kernel([]), kernel([])], device()) == 2 * 24_330_000
+    assert time_ps([kernel([]), kernel([])], device()) == 2 * 12_000_000
 
 
 def test_a_pure_stream_is_bound_by_the_read_path():
@@ -85,7 +85,7 @@ def test_a_pure_stream_is_bound_by_the_read_path():
     pieces, size = 64, 1 << 16
     edges = np.arange(pieces + 1) * size
     stream = kernel([0] * pieces, reads=[Stream("x", spans(0, edges, 32))])
-    got = time_ps([stream], device(), FixedRateDram(1)) - 24_330_000
+    got = time_ps([stream], device(), FixedRateDram(1)) - 12_000_000
     path = pieces * -(-size * 1000 // (102.4 * 0.79))
     assert path <= got <= path + size + pieces
 
@@ -96,7 +96,7 @@ def test_a_slow_dram_bounds_reads_and_writes_together():
     both = kernel([0] * pieces, reads=[Stream("x", spans(0, edges, 32))],
                   writes=[Stream("y", spans(1 << 20, edges, 32))])  # fmt: skip
     dram = FixedRateDram(100)
-    got = time_ps([both], device(), dram) - 24_330_000
+    got = time_ps([both], device(), dram) - 12_000_000
     assert dram.moved == 2 * pieces * size
     assert 2 * pieces * size * 100 <= got <= (2 * pieces + 2) * size * 100
 
@@ -111,7 +111,7 @@ def test_reads_overlap_compute_only_as_far_as_pieces_are_in_flight():
         return time_ps([piece], dev, FixedRateDram(1000))
 
     compute = int(dev.busy_ps(np.array([12_000]), np.zeros(1), np.zeros(1))[0])
-    assert run(1) >= 24_330_000 + 8 * (compute + 1_024_000)
+    assert run(1) >= 12_000_000 + 8 * (compute + 1_024_000)
     assert run(16) < run(1)
 
 
