@@ -91,8 +91,9 @@ class Result:
     def save(self, folder: str | Path) -> Path:
         """Write ``result.json``, ``manifest.json``, ``report.html``, tables and images.
 
-        The folder appears whole or not at all. It may be missing, empty or an earlier result;
-        otherwise, and when it cannot be written, :class:`OutputError`.
+        The result appears whole or not at all. The folder may be missing, empty or hold an
+        earlier result, whose files are replaced while others in it stay; otherwise, and when it
+        cannot be written, :class:`OutputError`.
         """
         target = Path(folder)
         write_folder(target, self._fill)
@@ -100,7 +101,6 @@ class Result:
 
     def _fill(self, folder: Path) -> None:
         (folder / "result.json").write_text(to_json(self.data), encoding="utf-8")
-        (folder / "manifest.json").write_text(to_json(self.manifest), encoding="utf-8")
         write_tables(self.data, folder / "tables")
         written: dict[bytes, Path] = {}  # exact frames are one image under several names
         for name, image in self.images.items():
@@ -111,6 +111,10 @@ class Result:
             else:
                 shutil.copyfile(twin, file)
         self.report(folder / "report.html")
+        # which files are ours: a later result replaces these and leaves others
+        files = {file.relative_to(folder).as_posix() for file in folder.rglob("*.*")}
+        listed = {**self.manifest, "files": sorted(files | {"manifest.json"})}
+        (folder / "manifest.json").write_text(to_json(listed), encoding="utf-8")
 
 
 def run(

@@ -1,4 +1,4 @@
-"""A run's folder: it appears whole, by one rename, or not at all."""
+"""A run's folder: it appears whole or not at all, and leaves what others keep there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from archsim.base.errors import OutputError
 __all__ = ["check_destination", "to_json", "write_folder"]
 
 _RESULT = "result.json"
+_MANIFEST = "manifest.json"
+_NAMES = (_RESULT, _MANIFEST, "report.html", "tables", "images")
+_ASIDE = ".archsim-"  # hidden folder that a result is written to first
 _SCHEMA_PREFIX = "archsim-result-"
 
 
@@ -27,54 +30,110 @@ def to_json(data: Any) -> str:
 def check_destination(folder: Path) -> None:
     """Raise :class:`OutputError` when a result could not be written to ``folder``.
 
-    The folder may be missing, empty, or hold an earlier result, which a new one replaces; anything
-    else is somebody's work and stays untouched. Meant to be asked before a long run.
+    The folder may be missing, empty, or hold an earlier result, whose files a new one replaces;
+    a folder with anything else only is somebody's work and stays untouched. Meant to be asked
+    before a long run.
     """
+    folder = folder.absolute()
+    for part in (folder, *folder.parents):
+        if os.path.lexists(part):
+            if not part.is_dir():
+                raise OutputError("is no folder", place=str(part), remedy="choose another --out")
+            break
     with _output_errors(folder):
-        if folder.exists() and not folder.is_dir():
-            raise OutputError("is a file", place=str(folder), remedy="choose another --out")
-        if folder.is_dir() and any(folder.iterdir()) and not _is_result(folder):
-            raise OutputError(
-                "holds files that are no earlier result",
-                place=str(folder),
-                remedy="choose an empty or new folder with --out",
-            )
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.absolute().parent):
-            pass  # it could be made: the result's folder can be, too
+        if folder.is_dir():
+            present = sorted(path.name for path in folder.iterdir())
+            if present and not _is_result(folder):
+                raise OutputError(
+                    f"holds files that are no earlier result, such as {present[0]}",
+                    place=str(folder),
+                    remedy="choose an empty or new folder with --out",
+                )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=_beside(folder)):
+            pass  # it could be made: the result can be, too
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Let ``fill`` write a result aside, then make it appear as ``folder`` by one rename.
+    """Let ``fill`` write a result aside, then make it appear as ``folder``.
 
-    An earlier result stays until the new one is complete. When anything fails (a full disk, an
-    interrupt), what was written aside is removed and the earlier result is still there.
+    A new folder appears by one rename. One that exists keeps its place (it may be a mount point
+    or somebody's current folder): the earlier result's files leave it, the new ones move in, and
+    ``result.json`` comes last; files of others in it stay. When anything fails (a full disk, an
+    interrupt), the earlier result is put back and what was written aside is removed.
     """
     folder = folder.absolute()
     check_destination(folder)
     with _output_errors(folder):
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=_beside(folder)))
         try:
             aside.chmod(0o777 & ~_umask())
-            fill(aside)
-            _flush(aside)
-            _swap(aside, folder)
+            new = aside / "new" if folder.is_dir() else aside
+            new.mkdir(exist_ok=True)
+            fill(new)
+            _flush(new)
+            if new is aside:
+                aside.rename(folder)
+            else:
+                _exchange(new, folder, aside / "earlier")
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _swap(aside: Path, folder: Path) -> None:
-    if not (folder.is_dir() and any(folder.iterdir())):
-        aside.rename(folder)
-        return
-    earlier = aside.with_name(f"{aside.name}.earlier")
-    folder.rename(earlier)
+def _beside(folder: Path) -> Path:
+    """Return where to write aside, on the same file system."""
+    return folder if folder.is_dir() else folder.parent
+
+
+def _exchange(new: Path, folder: Path, earlier: Path) -> None:
+    """Move the earlier result's files out of ``folder`` and those of ``new`` in, or neither."""
+    old = _files_of(folder)
+    files = sorted(_files_in(new), key=lambda file: file == Path(_RESULT))  # result.json last
+    for file in files:
+        if os.path.lexists(folder / file) and file not in old:
+            raise OutputError("is in the way: it is not the earlier result's",
+                              place=str(folder / file),
+                              remedy="move it, or choose another --out")  # fmt: skip
+    moved: list[tuple[Path, Path]] = []
     try:
-        aside.rename(folder)
+        for file in old:
+            _move(folder / file, earlier / file, moved)
+        for file in files:
+            _move(new / file, folder / file, moved)
     except BaseException:
-        earlier.rename(folder)
+        for source, target in reversed(moved):
+            target.rename(source)
         raise
-    shutil.rmtree(earlier)
+    for left in sorted({folder / file.parent for file in old} - {folder}, reverse=True):
+        if not any(left.iterdir()):
+            left.rmdir()
+
+
+def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(target)
+    moved.append((source, target))
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """Return the files of the result in ``folder``, ``result.json`` first; empty without one.
+
+    Its manifest lists them; without a list, all files of the names that results have.
+    """
+    if not _is_result(folder):
+        return []
+    try:
+        listed = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
+        files = {Path(name) for name in listed}
+    except (OSError, ValueError, KeyError, TypeError):
+        files = {file for file in _files_in(folder) if file.parts[0] in _NAMES}
+    inside = {file for file in files if not file.is_absolute() and ".." not in file.parts}
+    there = {file for file in inside if (folder / file).is_file()} - {Path(_RESULT)}
+    return [Path(_RESULT), *sorted(there)]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return [file.relative_to(folder) for file in folder.rglob("*") if not file.is_dir()]
 
 
 def _is_result(folder: Path) -> bool:

@@ -63,8 +63,61 @@ def test_somebody_elses_files_are_never_touched(tmp_path: Path, name: str, conte
 @pytest.mark.parametrize("below", ["", "deeper/still"])
 def test_a_file_in_the_way_is_named(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="file"):
+    with pytest.raises(OutputError, match="is no folder") as caught:
         check_destination(tmp_path / "file" / below)
+    assert caught.value.place == str(tmp_path / "file")
+
+
+def test_files_of_others_beside_an_earlier_result_stay(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def listed(folder: Path) -> None:
+        fill(1)(folder)
+        (folder / "manifest.json").write_text(
+            to_json({"files": ["result.json", "manifest.json", "images/a.png", "../secret"]})
+        )
+
+    write_folder(out, listed)
+    (tmp_path / "secret").write_text("not ours")
+    (out / "notes.txt").write_text("mine")
+    (out / "images" / "mine.png").write_text("mine")
+    write_folder(out, fill(2))
+    assert number_in(out) == 2
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "images" / "mine.png").read_text() == "mine"
+    assert not (out / "manifest.json").exists()  # the earlier result's
+    assert (tmp_path / "secret").exists()
+    assert {p.name for p in out.iterdir()} == {"images", "notes.txt", "result.json"}
+
+
+def test_a_file_of_others_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def without_images(folder: Path) -> None:
+        (folder / "result.json").write_text(to_json({"schema": "archsim-result-1", "number": 1}))
+        (folder / "manifest.json").write_text(to_json({"files": ["result.json", "manifest.json"]}))
+
+    write_folder(out, without_images)
+    (out / "images").mkdir()
+    (out / "images" / "a.png").write_text("mine")
+    with pytest.raises(OutputError, match=r"a\.png: is in the way"):
+        write_folder(out, fill(2))
+    assert number_in(out) == 1
+    assert (out / "images" / "a.png").read_text() == "mine"
+
+
+def test_the_current_folder_stays_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a mount point must, which cannot be renamed."""
+    monkeypatch.chdir(tmp_path)
+    inode = tmp_path.stat().st_ino
+    for number in (1, 2):
+        write_folder(Path(), fill(number))
+        assert number_in(tmp_path) == number
+    assert tmp_path.stat().st_ino == inode
+    assert Path.cwd() == tmp_path
+    assert {p.name for p in tmp_path.iterdir()} == {"images", "result.json"}
 
 
 @pytest.mark.parametrize(

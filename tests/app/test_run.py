@@ -87,6 +87,9 @@ def test_a_run_gives_a_folder_a_table_and_a_report(
         assert system["assumed"]
         assert system["fidelity"]
     assert result["systems"]["orin-nx"]["exact"] is True
+    for system in result["systems"].values():  # one frame: its quality is the mean
+        for key in ("exact", "psnr_db", "ssim", "quality_errors"):
+            assert system["frames"][0][key] == system[key]
     image = np.asarray(Image.open(out / "images" / "streaminggs-orbit-0.png"))
     assert image.shape == (75, 100, 3)
     manifest = json.loads((out / "manifest.json").read_text())
