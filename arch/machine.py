@@ -56,11 +56,24 @@ class FunctionalUnit(Part):
 
 
 class Buffer(Part):
-    """An on-chip SRAM."""
+    """An on-chip SRAM: ``banks`` single-ported arrays, twice as many when it is double."""
 
-    capacity_bytes: Count = Field(description="bytes, all copies of a double buffer together")
-    word_bits: Count = Field(description="bits of one access")
+    capacity_bytes: Count = Field(description="bytes, all banks and copies together")
+    word_bits: Count = Field(description="bits of one access to one bank")
+    banks: Count = Field(
+        description="independent arrays of one read-write port each, of each copy of a double "
+        "buffer: words that the copy moves per cycle; bank conflicts are not modelled"
+    )
     double: bool = Field(default=False, description="two halves, filled and drained in turn")
+
+    def port_cycles(self, read_bytes: int, write_bytes: int) -> float:
+        """Return the cycles that the ports take at least to move so many bytes.
+
+        A double buffer is written in one half while the other is read; ports of one that is not
+        serve both.
+        """
+        moved = max(read_bytes, write_bytes) if self.double else read_bytes + write_bytes
+        return moved * 8 / (self.word_bits.value * self.banks.value)
 
 
 class Accelerator(Part):

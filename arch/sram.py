@@ -72,7 +72,7 @@ class Sram:
 
 @dataclass(frozen=True)
 class BufferCost:
-    """What a buffer costs: energy per byte moved, leakage and area of all its copies."""
+    """What a buffer costs: energy per byte moved, leakage and area of all its banks."""
 
     read_pj_per_byte: Interval
     write_pj_per_byte: Interval
@@ -120,22 +120,27 @@ def off_table(node_nm: float, cell: str) -> float | None:
 
 
 def buffer_cost(buffer: Buffer, node_nm: float, cell: str) -> BufferCost:
-    """Return the cost of a buffer; a double buffer is two memories of half its capacity.
+    """Return the cost of a buffer: as many memories as it has banks, twice that when double.
 
-    The range spans the ranges of its capacity and its word too.
+    They share its capacity. The range spans the ranges of capacity, banks and word; where a range
+    of capacity over banks leaves the model, the smallest or largest memory of the model stands.
     """
+    capacity, bits_per_word = buffer.capacity_bytes, buffer.word_bits
     copies = 2 if buffer.double else 1
-    capacity, word = buffer.capacity_bytes, buffer.word_bits
-    corners = [
-        (sram(bytes_ / copies, bits, node_nm, cell), bits / 8)
-        for bytes_ in dict.fromkeys((capacity.value, capacity.low, capacity.high))
-        for bits in dict.fromkeys((word.value, word.low, word.high))
-    ]
+    corners = []
+    for bytes_ in dict.fromkeys((capacity.value, capacity.low, capacity.high)):
+        for banks in dict.fromkeys((buffer.banks.value, buffer.banks.low, buffer.banks.high)):
+            for bits in dict.fromkeys((bits_per_word.value, bits_per_word.low, bits_per_word.high)):
+                arrays = copies * banks
+                size = bytes_ / arrays
+                if corners:  # the value itself must be covered
+                    size = min(max(size, CAPACITY_BYTES[0]), CAPACITY_BYTES[1])
+                corners.append((sram(size, bits, node_nm, cell), bits / 8, arrays))
     return BufferCost(
-        read_pj_per_byte=_union([one.read_pj * (1 / word_bytes) for one, word_bytes in corners]),
-        write_pj_per_byte=_union([one.write_pj * (1 / word_bytes) for one, word_bytes in corners]),
-        leakage_mw=_union([one.leakage_mw * copies for one, _ in corners]),
-        area_mm2=_union([one.area_mm2 * copies for one, _ in corners]),
+        read_pj_per_byte=_union([one.read_pj * (1 / word) for one, word, _ in corners]),
+        write_pj_per_byte=_union([one.write_pj * (1 / word) for one, word, _ in corners]),
+        leakage_mw=_union([one.leakage_mw * arrays for one, _, arrays in corners]),
+        area_mm2=_union([one.area_mm2 * arrays for one, _, arrays in corners]),
     )
 
 

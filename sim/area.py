@@ -12,7 +12,8 @@ __all__ = ["area_mm2", "logic_area_mm2"]
 def area_mm2(machine: Accelerator | Gpu) -> dict[str, Interval] | None:
     """Return area by unit and buffer, in mm2; ``None`` for GPUs, whose modules state none.
 
-    Wiring, pads and the DRAM interface are left out, as in the published areas.
+    Wiring between them, pads and the DRAM interface are left out. Whether a published total holds
+    wiring is mostly not stated, so it may lie above the sum of these parts.
     """
     if isinstance(machine, Gpu):
         return None

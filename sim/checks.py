@@ -7,12 +7,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from archsim.arch.machine import Accelerator
 from archsim.base.errors import CheckError
 from archsim.base.units import PS_PER_S
 from archsim.sim.program import Program
 from archsim.sim.schedule import Schedule
 
-__all__ = ["CheckedDram", "check_run"]
+__all__ = ["CheckedDram", "check_ports", "check_run"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -49,6 +50,24 @@ def check_run(program: Program, schedule: Schedule, dram: CheckedDram | None = N
     _check_rooms(program, schedule)
     if dram is not None:
         _check_memory(program, schedule, dram)
+
+
+def check_ports(program: Program, schedule: Schedule, machine: Accelerator) -> None:
+    """Raise :class:`CheckError` when a buffer moved more words than its ports could in the run.
+
+    Every bank has one port, which reads or writes one word per cycle.
+    """
+    cycles = schedule.makespan_ps * machine.clock_mhz.value / 1e6
+    for name, buffer in machine.buffers.items():
+        read, write = (program.actions.get(f"{name}/{what}_bytes", 0) for what in ("read", "write"))
+        needed = buffer.port_cycles(read, write)
+        if needed > cycles:
+            raise CheckError(
+                f"{name} read {read} and wrote {write} bytes in {cycles:.0f} cycles; its "
+                f"{buffer.banks.value:g} banks of {buffer.word_bits.value:g}-bit words take at "
+                f"least {needed:.0f}",
+                remedy=f"give {machine.name}: buffers.{name} more banks or wider words",
+            )
 
 
 def _task(program: Program, task: int) -> str:

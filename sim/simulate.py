@@ -9,7 +9,7 @@ import numpy as np
 from archsim.arch.load import power_mode
 from archsim.arch.machine import Accelerator, Gpu
 from archsim.sim.causes import time_by_cause_ps
-from archsim.sim.checks import check_run
+from archsim.sim.checks import check_ports, check_run
 from archsim.sim.dram.row import RowDram
 from archsim.sim.dram.row import fidelity as dram_fidelity
 from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj
@@ -52,6 +52,8 @@ def simulate(
     dram = row_dram(machine, mode)
     schedule = execute(program, dram, progress=progress)
     check_run(program, schedule, dram)
+    if isinstance(machine, Accelerator):
+        check_ports(program, schedule, machine)
     return FrameResult(
         camera=camera_name,
         time_ps=schedule.makespan_ps,
@@ -91,8 +93,8 @@ def fidelity(machine: Accelerator | Gpu) -> dict[str, str]:
         "256-bit words and within 42 % at 64 or 512 bits; CACTI itself 10 to 30 % against chips"
     )
     texts["energy"] = (
-        "actions x constants; logic leakage by area, wiring and clock tree only as far as the "
-        "constants hold them"
+        "actions x constants; logic leakage by area, which published powers of units may hold "
+        "already; wiring and clock tree only as far as the constants hold them"
     )
     texts["area"] = "units as published or assumed, SRAM by CACTI; no wiring, pads or DRAM PHY"
     return texts

@@ -25,6 +25,7 @@ buffers:
   line:
     capacity_bytes: {value: 32 KiB, range: exact, source: test}
     word_bits: {value: 256, range: exact, source: test}
+    banks: {value: 1, range: exact, source: test}
 memory:
   device: lpddr4-3200
   channels: {value: 8, range: exact, source: test}

@@ -16,12 +16,13 @@ CELLS = ("itrs-hp", "itrs-lop", "itrs-lstp")
 FIGURES = ("read_pj", "write_pj", "leakage_mw", "area_mm2")
 
 
-def buffer(capacity_bytes, word_bits=256, double=False, word_range="exact"):
+def buffer(capacity_bytes, word_bits=256, double=False, word_range="exact", banks=1):
     def of(value, span="exact"):
         return {"value": value, "range": span, "source": "test"}
 
     return Buffer(
-        capacity_bytes=of(capacity_bytes), word_bits=of(word_bits, word_range), double=double
+        capacity_bytes=of(capacity_bytes), word_bits=of(word_bits, word_range), banks=of(banks),
+        double=double,
     )
 
 
@@ -119,6 +120,25 @@ def test_a_double_buffer_is_two_memories_of_half_the_capacity():
     assert double.area_mm2.value == pytest.approx(2 * half.area_mm2.value)
     single = buffer_cost(buffer(32 << 10), 28, "itrs-hp")
     assert double.read_pj_per_byte.value < single.read_pj_per_byte.value
+
+
+def test_banks_are_memories_that_share_the_capacity():
+    quarter = sram(8 << 10, 256, 28, "itrs-hp")
+    banked = buffer_cost(buffer(32 << 10, banks=4), 28, "itrs-hp")
+    assert banked.read_pj_per_byte.value == pytest.approx(quarter.read_pj.value / 32)
+    assert banked.leakage_mw.value == pytest.approx(4 * quarter.leakage_mw.value)
+    assert banked.area_mm2.value == pytest.approx(4 * quarter.area_mm2.value)
+    whole = buffer_cost(buffer(32 << 10), 28, "itrs-hp")
+    assert banked.area_mm2.value > whole.area_mm2.value
+    assert banked.read_pj_per_byte.value < whole.read_pj_per_byte.value
+
+
+def test_ports_move_a_word_per_bank_and_cycle():
+    one = buffer(32 << 10)  # 32-byte words; one port for both directions
+    assert one.port_cycles(6400, 3200) == 300
+    assert buffer(32 << 10, banks=4).port_cycles(6400, 3200) == 75
+    # a double buffer is written in one half while the other is read
+    assert buffer(32 << 10, double=True, banks=4).port_cycles(6400, 3200) == 50
 
 
 def test_the_range_of_the_word_widens_the_range_of_energy():

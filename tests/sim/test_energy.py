@@ -42,7 +42,11 @@ def accelerator(*, item_pj=None, node_nm=45, cell="itrs-hp"):
             "blend": unit,
             "sort": {**unit, "dynamic_pj_per_item": item_pj and constant(item_pj, 1, 10)},
         },
-        "buffers": {"line": {"capacity_bytes": constant(32768), "word_bits": constant(256)}},
+        "buffers": {
+            "line": {
+                "capacity_bytes": constant(32768), "word_bits": constant(256), "banks": constant(1),
+            },
+        },
         "memory": {
             "device": "lpddr4-3200",
             "channels": constant(2),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from archsim.arch.load import list_machines, load_machine
-from archsim.base.errors import ConfigError
+from archsim.base.errors import CheckError, ConfigError
 from archsim.sim.program import Edge, MemoryRuns, ProgramBuilder
 from archsim.sim.simulate import fidelity, row_dram, simulate
 
@@ -77,6 +77,17 @@ def test_a_gpu_runs_in_its_default_mode_unless_told():
     slow = simulate(work, machine, "10W", "front")
     assert slow.time_ps > default.time_ps
     assert default.energy_by_component_pj["gpu/instructions"].value > 0
+
+
+def test_a_buffer_that_moves_more_than_its_ports_is_refused():
+    machine = load_machine("gscore")  # feature: four banks of 32-byte words
+    frame = simulate(program(), machine, None, "front")
+    cycles = frame.time_ps // 1000  # at 1 GHz
+    simulate(program(action="feature/read_bytes", count=cycles * 4 * 32), machine, None, "front")
+    too_many = program(action="feature/read_bytes", count=(cycles + 2) * 4 * 32)
+    with pytest.raises(CheckError, match=r"feature read \d+ and wrote 0 bytes in .* 4 banks") as bad:
+        simulate(too_many, machine, None, "front")
+    assert "more banks or wider words" in bad.value.remedy
 
 
 def test_an_empty_frame_takes_no_time_and_no_energy():
