@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,8 +64,40 @@ def _use_own_cache() -> None:
 _use_own_cache()
 
 import numba  # noqa: E402  (the cache folder must be set before numba is imported)
+from numba.core.caching import FunctionCache  # noqa: E402
 
 prange = numba.prange
+
+
+class _ForgivingCache(FunctionCache):  # type: ignore[misc]
+    """numba's cache of one function; when it is damaged or full, code is compiled as without."""
+
+    _told = False
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # what damaged bytes raise when unpickled has no end
+            self._tell("damaged, compiling again", error)
+            try:
+                Path(self._cache_file._index_path).unlink(missing_ok=True)
+            except OSError:
+                self.disable()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            self.disable()
+            self._tell("cannot be written, going on without", error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        if not _ForgivingCache._told:
+            _ForgivingCache._told = True
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            folder = Path(self.cache_path).parent
+            print(f"warning: compiled code in {folder}: {what} ({reason})", file=sys.stderr)
 
 
 def njit(*, parallel: bool = False, fastmath: bool = False) -> Callable[[_F], _F]:
@@ -72,9 +105,14 @@ def njit(*, parallel: bool = False, fastmath: bool = False) -> Callable[[_F], _F
 
     def decorate(function: _F) -> _F:
         compile_it: Any = numba.njit(
-            cache=True, nogil=True, parallel=parallel, fastmath=fastmath, error_model="numpy"
+            nogil=True, parallel=parallel, fastmath=fastmath, error_model="numpy"
         )
         compiled: _F = compile_it(function)
+        if hasattr(compiled, "_cache"):  # not where NUMBA_DISABLE_JIT leaves plain Python
+            try:
+                compiled._cache = _ForgivingCache(function)
+            except RuntimeError:
+                return compiled  # no folder can be written: compiled each time
         return compiled
 
     return decorate

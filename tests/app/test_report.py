@@ -92,7 +92,7 @@ def test_captions_carry_each_views_own_quality(two_views: list[SystemResult]) ->
     images = {f"{r.name}-{c}": image for r in results for c, image in r.images.items()}
     images |= {f"reference-{c}": image for c, image in results[0].images.items()}
     images |= {f"streaminggs-{c}-order": images[f"streaminggs-{c}"] for c in "ab"}
-    summary = summarize(results, baseline="orin-nx", seed=0, workload={}, scene={})
+    summary = summarize(results, baseline="orin-nx", seed=0, workload={}, scene={"name": "two"})
     page = without_plotly(render_report(summary, MANIFEST, images))
     captions = [c.strip() for c in re.findall(r"</b>(.*?)</figcaption>", page)]
     assert captions[1] == "PSNR 34.20 dB, SSIM 0.9700"

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CALLER = """
 from archsim.base.jit import njit
 from helper import scale
@@ -79,3 +81,45 @@ def test_a_changed_source_changes_the_folder(tmp_path: Path) -> None:
     assert run(code, tmp_path, cache) == "6.0"
     (folder / "helper.py").write_text(HELPER.format(factor=5))
     assert run(code, tmp_path, cache) == "10.0"
+
+
+def run_kept(tmp_path: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a compiled function, whose code is kept in ``tmp_path/cache``."""
+    (tmp_path / "kept.py").write_text(
+        "from archsim.base.jit import njit\n@njit()\ndef twice(x):\n    return 2 * x\n"
+        "@njit()\ndef thrice(x):\n    return 3 * x\n"
+    )
+    code = f"{before}\nimport kept; print(kept.twice(2.0), kept.thrice(2.0), end='')\n"
+    code += "print('', len(kept.twice.stats.cache_hits), len(kept.thrice.stats.cache_hits))"
+    environment = os.environ | {
+        "ARCHSIM_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)
+    }  # fmt: skip
+    environment.pop("NUMBA_CACHE_DIR", None)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("kept_bytes", [0, 9, 60])
+def test_damaged_compiled_code_is_compiled_again(
+    tmp_path: Path, ending: str, kept_bytes: int
+) -> None:
+    assert run_kept(tmp_path).stdout == "4.0 6.0 0 0\n"
+    for file in (tmp_path / "cache").rglob(f"*.{ending}"):
+        file.write_bytes(file.read_bytes()[:kept_bytes])
+    damaged = run_kept(tmp_path)
+    assert damaged.stdout == "4.0 6.0 0 0\n"
+    assert damaged.stderr.count("warning: ") == 1
+    assert "damaged, compiling again" in damaged.stderr
+    assert len(damaged.stderr.splitlines()) == 1
+    healed = run_kept(tmp_path)
+    assert (healed.stdout, healed.stderr) == ("4.0 6.0 1 1\n", "")
+
+
+def test_a_full_disk_is_a_warning(tmp_path: Path) -> None:
+    full = "import numba.core.caching as c\ndef full(*a):\n    raise OSError(28, 'No space left')\n"
+    run_there = run_kept(tmp_path, full + "c.IndexDataCacheFile._save_data = full")
+    assert run_there.stdout == "4.0 6.0 0 0\n"
+    assert "cannot be written, going on without (No space left)" in run_there.stderr
+    assert len(run_there.stderr.splitlines()) == 1
