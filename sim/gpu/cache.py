@@ -3,8 +3,8 @@
 Thread blocks are resident a few per multiprocessor and advance batch by batch in turn; a block
 that ends makes room for the next one in launch order. In each batch a block reads its next
 ``batch`` entries of the index list (consecutive words) and, for every one of the arrays in turn,
-the items those entries name. A sector that the cache does not hold is one miss; misses that
-follow each other in address make one run.
+the items those entries name (of some arrays, only for the entries marked as needed). A sector that
+the cache does not hold is one miss; misses that follow each other in address make one run.
 
 Sets are picked by line address modulo their number (a real GPU hashes; no hash is published).
 """
@@ -44,6 +44,10 @@ class Gather:
         Entries that block b reads before it stops.
     array_base, array_bytes : (arrays,) int64
         Base address and item size of the arrays the entries name.
+    needed : (entries,) uint8
+        0 for entries whose items of the arrays ``if_needed`` are not read.
+    if_needed : (arrays,) bool
+        Arrays read for the needed entries only.
     batch
         Entries a block reads between two barriers.
     """
@@ -54,6 +58,8 @@ class Gather:
     list_base: int
     array_base: I64
     array_bytes: I64
+    needed: npt.NDArray[np.uint8]
+    if_needed: npt.NDArray[np.bool_]
     batch: int
 
 
@@ -101,8 +107,9 @@ def run_gather(gather: Gather, cache: Cache, resident: int) -> GatherResult:
     while not finished:
         finished, used = _advance(
             entries, line.bit_length() - 1, sector.bit_length() - 1, gather.index, gather.start,
-            gather.fetched, gather.list_base, gather.array_base, gather.array_bytes, gather.batch,
-            slot_block, slot_done, state, block, address, size, spare, _SECTORS_PER_CALL,
+            gather.fetched, gather.list_base, gather.array_base, gather.array_bytes, gather.needed,
+            gather.if_needed, gather.batch, slot_block, slot_done, state, block, address, size,
+            spare, _SECTORS_PER_CALL,
         )  # fmt: skip
         kept.append((block[:used].copy(), address[:used].copy(), size[:used].copy()))
     of_block, addresses, sizes = (np.concatenate(column) for column in zip(*kept, strict=True))
@@ -123,8 +130,9 @@ def _worst_runs(gather: Gather, sector: int) -> int:
 @njit()
 def _advance(
     entries: I64, line_bits: int, sector_bits: int, index: I32, start: I64, fetched: I64,
-    list_base: int, array_base: I64, array_bytes: I64, batch: int, slot_block: I64, slot_done: I64,
-    state: I64, block: I32, address: I64, size: I32, spare: int, sector_limit: int,
+    list_base: int, array_base: I64, array_bytes: I64, needed: npt.NDArray[np.uint8],
+    if_needed: npt.NDArray[np.bool_], batch: int, slot_block: I64, slot_done: I64, state: I64,
+    block: I32, address: I64, size: I32, spare: int, sector_limit: int,
 ) -> tuple[bool, int]:  # fmt: skip
     """Advance until all blocks are done, the buffer may overflow or the limit is reached."""
     slots = slot_block.shape[0]
@@ -162,7 +170,10 @@ def _advance(
         for array in range(array_base.shape[0]):
             base = array_base[array]
             item = array_bytes[array]
+            some = if_needed[array]
             for entry in range(first, first + count):
+                if some and needed[entry] == 0:
+                    continue
                 begin = base + index[entry] * item
                 for place in range(begin >> sector_bits, ((begin + item - 1) >> sector_bits) + 1):
                     asked += 1

@@ -9,7 +9,8 @@ DRAM bytes are whole sectors, each moved once per piece of a kernel. A Gaussian 
 plane reads its mean only; one in front of it also scale and rotation, and writes its covariance;
 one that touches a tile reads opacity and harmonics too. The trace counts those in front per block
 of 256, so they are taken as neighbours there. Ranges (8 bytes per tile) are taken to stay in the
-L2 until the render kernel reads them.
+L2 until the render kernel reads them. The render kernel loads centre and conic of every entry
+that it fetches, but a colour only where it blends: once per tile, the other warps find it in L1.
 """
 
 from __future__ import annotations
@@ -318,7 +319,8 @@ def _render(frame: _Frame, trace: Trace, buffer: int) -> Kernel:
             fetched=fetched,
             list_base=frame.values[buffer],
             array_base=np.array([frame.mean2d, frame.conic, frame.rgb], np.int64),
-            array_bytes=np.array([_MEAN2D, _CONIC, _RGB], np.int64), batch=_BLOCK,
+            array_bytes=np.array([_MEAN2D, _CONIC, _RGB], np.int64),
+            needed=column["pair.blended"], if_needed=np.array([False, False, True]), batch=_BLOCK,
         ),
         frame.device.machine.l2, resident,
     )  # fmt: skip

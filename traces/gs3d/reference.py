@@ -45,7 +45,7 @@ WARP = 32
 BLEND_RULES: dict[Variant, BlendRule] = {"inria": INRIA_RULE, "gsplat": GSPLAT_RULE}
 
 _PAIRS_PER_CALL = 100_000  # about 0.1 s on one core between two returns to Python
-_PAIR_BYTES = 4  # int32 of a list entry
+_PAIR_BYTES = 5  # of a list entry: int32, and whether it blends
 _PROJECTION_SHARE = 0.3  # of the progress shown
 
 
@@ -102,6 +102,8 @@ class Reference:
     tile_start : (T + 1,) int64
     pair_visible : (D,) int32
         Lists of the tiles, see :func:`archsim.traces.gs3d.sorting.tile_lists`.
+    pair_blended : (D,) uint8
+        1 where an entry adds to at least one pixel of its tile: only its colour is needed.
     tiles_x, tiles_y
         Tile grid, T = tiles_x * tiles_y.
     counts
@@ -115,6 +117,7 @@ class Reference:
     projected: Projected
     tile_start: npt.NDArray[np.int64]
     pair_visible: npt.NDArray[np.int32]
+    pair_blended: npt.NDArray[np.uint8]
     tiles_x: int
     tiles_y: int
     counts: TileCounts
@@ -154,21 +157,22 @@ def render_reference(
     transmittance = np.ones((height, width), np.float32)
     done = np.zeros((height, width), np.uint8)
     counted = np.zeros((tiles_x * tiles_y, 7), np.int64)
+    blended = np.zeros(pair_visible.size, np.uint8)
     features = np.concatenate(
         [projected.mean2d, projected.conic, projected.opacity[:, None], projected.rgb], axis=1
     )  # one Gaussian in one cache line: lists visit them in an order of their own
     for first, last in _batches(tile_start, _PAIRS_PER_CALL):
         _render_tiles(
             first, last, tiles_x, TILE, WARP // TILE, tile_start, pair_visible, features,
-            BLEND_RULES[variant], transmittance, image, done, counted,
+            BLEND_RULES[variant], transmittance, image, done, counted, blended,
         )  # fmt: skip
         if progress is not None:
             progress(_PROJECTION_SHARE + (1.0 - _PROJECTION_SHARE) * last / (tiles_x * tiles_y))
     image += transmittance[:, :, None] * np.asarray(background, np.float32)
     counts = TileCounts(np.diff(tile_start), *(np.ascontiguousarray(c) for c in counted.T))
     return Reference(
-        image, transmittance, projected, tile_start, pair_visible, tiles_x, tiles_y, counts,
-        variant, background,
+        image, transmittance, projected, tile_start, pair_visible, blended, tiles_x, tiles_y,
+        counts, variant, background,
     )  # fmt: skip
 
 
@@ -199,13 +203,14 @@ def _batches(tile_start: npt.NDArray[np.int64], pairs: int) -> list[tuple[int, i
 def _render_tiles(
     first: int, last: int, tiles_x: int, tile: int, rows_per_warp: int, tile_start: Array,
     pair_visible: Array, features: Array, rule: BlendRule, transmittance: Array, image: Array,
-    done: Array, counted: Array,
+    done: Array, counted: Array, blended: Array,
 ) -> None:  # fmt: skip
     for number in prange(first, last):
         _render_tile(
             (number % tiles_x) * tile, (number // tiles_x) * tile, tile, rows_per_warp,
             pair_visible[tile_start[number] : tile_start[number + 1]], features, rule,
             transmittance, image, done, counted[number],
+            blended[tile_start[number] : tile_start[number + 1]],
         )  # fmt: skip
 
 
@@ -213,8 +218,12 @@ def _render_tiles(
 def _render_tile(
     x0: int, y0: int, tile: int, rows_per_warp: int, entries: Array, features: Array,
     rule: BlendRule, transmittance: Array, image: Array, done: Array, counted: Array,
+    blended: Array,
 ) -> None:  # fmt: skip
-    """Blend a tile's list; ``counted`` takes the counts from ``consumed`` on."""
+    """Blend a tile's list; ``counted`` takes the counts from ``consumed`` on.
+
+    ``blended`` becomes 1 for the entries that add to a pixel.
+    """
     x1, y1 = min(x0 + tile, image.shape[1]), min(y0 + tile, image.shape[0])
     warps = -(-(y1 - y0) // rows_per_warp)
     active = (x1 - x0) * (y1 - y0)
@@ -223,7 +232,8 @@ def _render_tile(
     for y in range(y0, y1):
         warp_active[(y - y0) // rows_per_warp] += x1 - x0
     consumed = tests = passed = blends = finished = warp_iterations = warp_blends = 0
-    for v in entries:
+    for place in range(entries.shape[0]):
+        v = entries[place]
         if active == 0:
             break
         consumed += 1
@@ -247,6 +257,7 @@ def _render_tile(
             if row_blends > 0 and blending_warp != warp:
                 blending_warp = warp
                 warp_blends += 1
+                blended[place] = 1
             if row_finished > 0:
                 finished += row_finished
                 active -= row_finished

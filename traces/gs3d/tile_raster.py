@@ -14,6 +14,7 @@ column                          rows   meaning
 ``block.pairs``                 N/256  tiles that they touch (duplicate: key-value pairs written)
 ``visible.index``               V      int32, position in the scene
 ``pair.gaussian``               D      int32, position among the visible, by tile and depth
+``pair.blended``                D      uint8, 1 where it adds to a pixel of the tile (colour read)
 ``tile.start``                  T + 1  list of tile t: ``pair.gaussian[start[t] : start[t + 1]]``
 ``tile.pairs``                  T      length of the list
 ``tile.consumed``               T      entries until no pixel of the block was left
@@ -23,7 +24,7 @@ column                          rows   meaning
 ``tile.blends``                 T      tests that added to a pixel
 ``tile.saturated``              T      pixels that ended by transmittance
 ``tile.warp_iterations``        T      sum over warps of the entries until all 32 lanes were done
-``tile.warp_blend_iterations``  T      those in which at least one lane blended (colour read)
+``tile.warp_blend_iterations``  T      those in which at least one lane blended
 ``image``                       H,W,3  uint8, the frame
 ==============================  =====  =============================================================
 
@@ -74,6 +75,7 @@ def record_tile_raster(scene: Scene, camera: Camera, reference: Reference) -> Tr
         "visible": len(projected),
         **counts.totals(),
         "fetched": int(fetched.sum()),
+        "colour_reads": int(np.count_nonzero(reference.pair_blended)),
         "pixels": camera.width * camera.height,
         "tiles": reference.tiles_x * reference.tiles_y,
         "tiles_with_pairs": int(np.count_nonzero(counts.pairs)),
@@ -105,6 +107,7 @@ def record_tile_raster(scene: Scene, camera: Camera, reference: Reference) -> Tr
         "block.pairs": blocks[2],
         "visible.index": projected.index,
         "pair.gaussian": reference.pair_visible,
+        "pair.blended": reference.pair_blended,
         "tile.start": reference.tile_start,
         "tile.fetched": fetched,
         **{f"tile.{name}": column for name, column in vars(counts).items()},

@@ -21,7 +21,7 @@ def cache(capacity, ways, line=128, sector=32):
                  sector_bytes=exact(sector), ways=exact(ways))  # fmt: skip
 
 
-def gather(lists, fetched=None, sizes=(8, 16, 12), batch=4, items=1000):
+def gather(lists, fetched=None, sizes=(8, 16, 12), batch=4, items=1000, needed=None):
     """Lists of items by block; arrays far apart, the list itself at the end."""
     start = np.concatenate([[0], np.cumsum([len(entries) for entries in lists])]).astype(np.int64)
     bases = np.cumsum([0] + [-(-size * items // 256) * 256 for size in sizes])
@@ -30,6 +30,8 @@ def gather(lists, fetched=None, sizes=(8, 16, 12), batch=4, items=1000):
     return Gather(
         index=index, start=start, fetched=counts, list_base=int(bases[-1]),
         array_base=bases[:-1].astype(np.int64), array_bytes=np.array(sizes, np.int64), batch=batch,
+        needed=np.ones(index.size, np.uint8) if needed is None else np.array(needed, np.uint8),
+        if_needed=np.arange(len(sizes)) == len(sizes) - 1,
     )  # fmt: skip
 
 
@@ -65,8 +67,11 @@ def oracle(work, capacity, ways, resident, line=128, sector=32):
             first = int(work.start[block]) + done
             count = min(work.batch, int(work.fetched[block]) - done)
             touch(block, work.list_base + 4 * first, 4 * count)
-            for base, size in zip(work.array_base, work.array_bytes, strict=True):
+            arrays = zip(work.array_base, work.array_bytes, work.if_needed, strict=True)
+            for base, size, if_needed in arrays:
                 for entry in range(first, first + count):
+                    if if_needed and not work.needed[entry]:
+                        continue
                     touch(block, int(base + work.index[entry] * size), int(size))
             slots[turn] = None if done + count == work.fetched[block] else [block, done + count]
         turn = (turn + 1) % resident
@@ -89,10 +94,12 @@ def sectors(result, block, sector=32):
     sets=st.sampled_from([1, 2, 5]),
     resident=st.integers(1, 4),
     early=st.integers(0, 5),
+    drawn=st.randoms(use_true_random=False),
 )
-def test_equals_a_dictionary_lru_cache(lists, ways, sets, resident, early):
+def test_equals_a_dictionary_lru_cache(lists, ways, sets, resident, early, drawn):
     fetched = [max(len(entries) - early, 0) for entries in lists]
-    work = gather(lists, fetched)
+    needed = [drawn.randrange(2) for entries in lists for _ in entries]
+    work = gather(lists, fetched, needed=needed)
     capacity = 128 * ways * sets
     result = run_gather(work, cache(capacity, ways), resident)
     missed, asked = oracle(work, capacity, ways, resident)
@@ -106,6 +113,13 @@ def test_each_sector_misses_once_when_everything_fits():
     result = run_gather(work, cache(1 << 20, 16), 2)
     assert int(result.misses.size.sum()) == (16 + 32 + 24 + 16) * 32
     assert result.misses.ptr[1] == result.misses.ptr[2] - 1, "the second block misses its list only"
+
+
+def test_an_array_is_read_only_for_the_entries_that_need_it():
+    # of the last array, only the colours of items 0 to 7: 96 bytes, 3 sectors of 24
+    work = gather([range(64)], batch=256, needed=[i < 8 for i in range(64)])
+    result = run_gather(work, cache(1 << 20, 16), 1)
+    assert int(result.misses.size.sum()) == (16 + 32 + 3 + 8) * 32
 
 
 def test_neighbouring_misses_make_one_run():

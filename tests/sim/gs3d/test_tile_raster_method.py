@@ -34,6 +34,7 @@ def trace(gaussians=4096, share=1.0, width=64, height=48, seed=0, degree=3, cons
         {
             "block.in_front": block, "visible.index": index,
             "pair.gaussian": visible[order].astype(np.int32), "tile.start": start,
+            "pair.blended": np.ones(visible.size, np.uint8),
             "tile.pairs": pairs, "tile.consumed": used,
             "tile.fetched": np.minimum(pairs, -(-used // 256) * 256),
             "tile.alpha_tests": used * TILE, "tile.blends": used * 20,
@@ -83,6 +84,16 @@ def test_bytes_equal_the_published_formula_when_all_are_visible(device):
     features = (8 + 16 + 12) * P
     assert features + 4 * D <= got.pop("render.gathers/read") <= features + 4 * D + 32 * 13
     assert not got
+
+
+def test_no_colour_is_read_for_what_does_not_blend(device):
+    recorded = trace()
+    recorded.columns["pair.blended"][:] = 0
+    D = recorded.meta["pairs"]
+    render = tile_raster_kernels(recorded, device, "onesweep")[-1]
+    features = (8 + 16) * 4096
+    assert features + 4 * D <= moved([render])["render.gathers/read"]
+    assert moved([render])["render.gathers/read"] <= features + 4 * D + 32 * 13
 
 
 def test_the_two_sweep_sort_reads_keys_again_in_every_pass(device):

@@ -78,6 +78,8 @@ def test_a_wall_of_opaque_gaussians_ends_after_the_entries_it_takes(make_camera)
     assert got.counts.alpha_tests.tolist() == [256 * entries, 64 * entries]
     assert got.counts.blends.tolist() == [256 * (entries - 1), 64 * (entries - 1)]
     assert got.counts.saturated.tolist() == [256, 64]
+    adds = [1] * (entries - 1) + [0] * (count - entries + 1)  # the last one only ends pixels
+    assert got.pair_blended.tolist() == adds * 2
     assert got.counts.warp_iterations.tolist() == [8 * entries, 8 * entries]
     assert got.counts.warp_blend_iterations.tolist() == [8 * (entries - 1), 8 * (entries - 1)]
     np.testing.assert_allclose(got.transmittance, 0.5**13, rtol=1e-4)
@@ -123,9 +125,9 @@ def test_lists_that_do_not_fit_the_memory_are_refused(make_scene, make_camera, m
     scene, camera = make_scene(100, log_scale=3.0), make_camera(64, 64, name="inside")
     pairs = len(render_reference(scene, camera).pair_visible)
     limit = "archsim.traces.gs3d.reference.default_memory_limit_bytes"
-    monkeypatch.setattr(limit, lambda: 4 * pairs)
+    monkeypatch.setattr(limit, lambda: 5 * pairs)
     render_reference(scene, camera)
-    monkeypatch.setattr(limit, lambda: 4 * pairs - 1)
+    monkeypatch.setattr(limit, lambda: 5 * pairs - 1)
     with pytest.raises(ResourceError, match=f"make {pairs} Gaussian-tile pairs") as caught:
         render_reference(scene, camera)
     assert caught.value.place == "camera inside"

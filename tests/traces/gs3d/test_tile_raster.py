@@ -67,6 +67,18 @@ def test_order_of_the_work_in_a_tile(recorded):
     assert np.array_equal(np.diff(columns["tile.start"]), columns["tile.pairs"])
 
 
+def test_colours_are_read_for_entries_that_blend(recorded):
+    columns = recorded[3].columns
+    blended = np.add.reduceat(
+        np.append(columns["pair.blended"], 0).astype(np.int64), columns["tile.start"][:-1]
+    ) * (columns["tile.pairs"] > 0)
+    assert 0 < blended.sum() < columns["tile.consumed"].sum()
+    assert (blended <= columns["tile.consumed"]).all()
+    assert (blended <= columns["tile.warp_blend_iterations"]).all()
+    assert (columns["tile.warp_blend_iterations"] <= 8 * blended).all()
+    assert recorded[3].meta["counts"]["colour_reads"] == blended.sum()
+
+
 @pytest.mark.parametrize(
     ("width", "height", "key_bits", "passes"),
     # 1 tile needs one bit, 255 eight, 256 nine; 8160 tiles of 1080p thirteen: 45 bits, 6 passes
