@@ -66,15 +66,6 @@ class Buffer(Part):
     )
     double: bool = Field(default=False, description="two halves, filled and drained in turn")
 
-    def port_cycles(self, read_bytes: int, write_bytes: int) -> float:
-        """Return the cycles that the ports take at least to move so many bytes.
-
-        A double buffer is written in one half while the other is read; ports of one that is not
-        serve both.
-        """
-        moved = max(read_bytes, write_bytes) if self.double else read_bytes + write_bytes
-        return moved * 8 / (self.word_bits.value * self.banks.value)
-
 
 class Accelerator(Part):
     """A streaming accelerator: units, buffers, memory."""

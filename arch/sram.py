@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from archsim.arch.machine import Buffer
 from archsim.arch.scaling import area_factor, energy_factor
@@ -29,6 +30,7 @@ __all__ = [
     "SramTable",
     "buffer_cost",
     "off_table",
+    "port_cycles",
     "sram",
     "sram_table",
 ]
@@ -142,6 +144,19 @@ def buffer_cost(buffer: Buffer, node_nm: float, cell: str) -> BufferCost:
         leakage_mw=_union([one.leakage_mw * arrays for one, _, arrays in corners]),
         area_mm2=_union([one.area_mm2 * arrays for one, _, arrays in corners]),
     )
+
+
+def port_cycles(
+    buffer: Buffer, read_bytes: npt.ArrayLike, write_bytes: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Return the cycles that a buffer's ports take at least to move so many bytes.
+
+    A double buffer is written in one half while the other is read; the ports of a single one serve
+    both.
+    """
+    read, write = np.asarray(read_bytes, np.float64), np.asarray(write_bytes, np.float64)
+    moved = np.maximum(read, write) if buffer.double else read + write
+    return np.asarray(moved * 8 / (buffer.word_bits.value * buffer.banks.value))
 
 
 def _union(corners: list[Interval]) -> Interval:

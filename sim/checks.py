@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.arch.machine import Accelerator
+from archsim.arch.sram import port_cycles
 from archsim.base.errors import CheckError
 from archsim.base.units import PS_PER_S
 from archsim.sim.program import Program
@@ -60,7 +61,7 @@ def check_ports(program: Program, schedule: Schedule, machine: Accelerator) -> N
     cycles = schedule.makespan_ps * machine.clock_mhz.value / 1e6
     for name, buffer in machine.buffers.items():
         read, write = (program.actions.get(f"{name}/{what}_bytes", 0) for what in ("read", "write"))
-        needed = buffer.port_cycles(read, write)
+        needed = float(port_cycles(buffer, read, write))
         if needed > cycles:
             raise CheckError(
                 f"{name} read {read} and wrote {write} bytes in {cycles:.0f} cycles; its "

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from archsim.sim.gs3d.streaminggs_constants import constant, fine_macs
 from archsim.sim.gs3d.streaminggs_sort import sort_passes
 from archsim.sim.program import ProgramBuilder
 from archsim.traces.trace import Trace
 
-__all__ = ["count_actions"]
+__all__ = ["VoxelWork", "count_actions", "voxel_work"]
+
+I64 = npt.NDArray[np.int64]
 
 _SUBTILE_PIXELS = 64
-_RENAME_WORD_BYTES = 4  # occupancy bits of 32 cells
-_RENAME_RANK_BYTES = 2
 
 
 def count_actions(builder: ProgramBuilder, trace: Trace) -> None:
@@ -21,35 +24,77 @@ def count_actions(builder: ProgramBuilder, trace: Trace) -> None:
     total = {
         name: int(trace.columns[name].sum())
         for name in (
-            "group.ray_steps", "group.hits", "group.nodes", "group.edges", "group.pixels",
             "visit.loaded", "visit.coarse_pass", "visit.fine_pass", "visit.subtile_work",
             "visit.subtiles", "visit.alpha_tests", "visit.blends",
         )
     }  # fmt: skip
-    _count_voxels(builder, total, trace.meta["parameters"]["order"])
+    _count_voxels(builder, trace)
     _count_filters(builder, total, trace)
     _count_rendering(builder, total, trace)
 
 
-def _count_voxels(builder: ProgramBuilder, total: dict[str, int], order: str) -> None:
-    steps, hits = total["group.ray_steps"], total["group.hits"]
-    nodes, edges = total["group.nodes"], total["group.edges"]
+@dataclass(frozen=True)
+class VoxelWork:
+    """What sampling and ordering do, by group of pixels, all (G,) int64.
+
+    Attributes
+    ----------
+    steps
+        Cells that rays enter.
+    items
+        Of the voxel sorter: voxels met on rays, voxels emitted, edges resolved.
+    rename_read_bytes, table_read_bytes, table_write_bytes
+        Bytes of the tables moved.
+    """
+
+    steps: I64
+    items: I64
+    rename_read_bytes: I64
+    table_read_bytes: I64
+    table_write_bytes: I64
+
+    @property
+    def none(self) -> I64:
+        """Zero for every group."""
+        return np.zeros_like(self.steps)
+
+
+def voxel_work(trace: Trace) -> VoxelWork:
+    """Return the work of sampling and ordering of a trace's groups.
+
+    A step reads the occupancy and rank of its cell. A voxel met on a ray is looked up as a node,
+    and as a target of the one before; a new node or edge is written; an emitted node is read; a
+    resolved edge reads its target and counts its in-degree down. Orders by distance have no edges.
+    """
+    steps, hits, nodes, edges = (
+        trace.columns[f"group.{name}"].astype(np.int64)
+        for name in ("ray_steps", "hits", "nodes", "edges")
+    )
+    node_bytes, edge_bytes = constant("node_bytes"), constant("edge_bytes")
+    if trace.meta["parameters"]["order"] != "dag":
+        edges, edge_bytes = np.zeros_like(edges), 0
+    return VoxelWork(
+        steps,
+        hits + nodes + edges,
+        steps * constant("rename_bits") // 8,
+        hits * (node_bytes + edge_bytes) + nodes * node_bytes + edges * (edge_bytes + node_bytes),
+        nodes * node_bytes + edges * (edge_bytes + node_bytes),
+    )
+
+
+def _count_voxels(builder: ProgramBuilder, trace: Trace) -> None:
+    work = voxel_work(trace)
+    steps, items = int(work.steps.sum()), int(work.items.sum())
     # a step: two comparisons find the nearest border, which moves on, and so does the cell's number
     builder.count("sampler/items", steps)
     builder.count("sampler/fp32_cmp", 2 * steps)
     builder.count("sampler/fp32_add", steps)
     builder.count("sampler/int32_add", steps)
-    builder.count("rename/read_bytes", steps * _RENAME_WORD_BYTES + hits * _RENAME_RANK_BYTES)
-    # a voxel met on a ray is looked up as a node; a new node or edge is written, an emitted node
-    # is read, and a resolved edge reads its target and counts its in-degree down
-    items = nodes + edges if order == "dag" else nodes
-    node_bytes, edge_bytes = constant("node_bytes"), constant("edge_bytes")
+    builder.count("rename/read_bytes", work.rename_read_bytes.sum())
     builder.count("voxel_sorter/items", items)
-    builder.count("voxel_sorter/int32_add", items)
-    builder.count(
-        "voxel_table/read_bytes", (hits + nodes) * node_bytes + edges * (edge_bytes + node_bytes)
-    )
-    builder.count("voxel_table/write_bytes", nodes * node_bytes + edges * (edge_bytes + node_bytes))
+    builder.count("voxel_sorter/int32_add", items)  # compare, or count down
+    builder.count("voxel_table/read_bytes", work.table_read_bytes.sum())
+    builder.count("voxel_table/write_bytes", work.table_write_bytes.sum())
 
 
 def _count_filters(builder: ProgramBuilder, total: dict[str, int], trace: Trace) -> None:

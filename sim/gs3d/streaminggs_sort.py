@@ -10,7 +10,7 @@ import numpy.typing as npt
 from archsim.arch.machine import FunctionalUnit
 from archsim.sim.gs3d.streaminggs_constants import constant
 
-__all__ = ["SortPasses", "sort_passes"]
+__all__ = ["SortPasses", "sort_passes", "spill_bytes"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -36,6 +36,11 @@ class SortPasses:
         return int((self.blocks * (1 + self.levels)).sum())
 
     @property
+    def moved_entries(self) -> I64:
+        """Entries that the passes of each list read, and as many written, (n,) int64."""
+        return self.blocks * (1 + self.levels) * constant("bitonic_width_entries")
+
+    @property
     def comparators(self) -> int:
         """Compare-exchanges: s (s + 1) / 2 stages to sort a block of 2^s, s stages to merge one."""
         width = constant("bitonic_width_entries")
@@ -59,3 +64,16 @@ def sort_passes(entries: I64) -> SortPasses:
     blocks = -(-entries // constant("bitonic_width_entries"))
     levels = np.frexp(np.maximum(blocks - 1, 0).astype(np.float64))[1].astype(np.int64)
     return SortPasses(blocks.astype(np.int64), levels)
+
+
+def spill_bytes(entries: I64, list_fits: int, records_fit: int) -> tuple[I64, I64]:
+    """Return the bytes that lists and their features write to DRAM and read back, (n,) int64 each.
+
+    A list of more than ``list_fits`` entries is sorted in parts of that size, and merged pairwise
+    through DRAM: its entries once per level. Features of more than ``records_fit`` survivors are
+    written as they come and read back in order, once.
+    """
+    parts = -(-entries // list_fits)
+    levels = np.frexp(np.maximum(parts - 1, 0).astype(np.float64))[1].astype(np.int64)
+    features = np.where(entries > records_fit, entries, 0)
+    return entries * levels * constant("entry_bytes"), features * constant("feature_bytes")

@@ -31,6 +31,8 @@ class Tokens:
     group : (n,) int64
     loaded, coarse_pass, fine_pass, subtile_work : (n,) int64
         Sums over the token's visits.
+    visit_fine_pass : (visits,) int64
+        Survivors of the fine filter by visit.
     """
 
     visit_start: I64
@@ -39,6 +41,7 @@ class Tokens:
     coarse_pass: I64
     fine_pass: I64
     subtile_work: I64
+    visit_fine_pass: I64
 
     def per_visit_sum(self, values: npt.NDArray[np.int64]) -> I64:
         """Return the sum of a per-visit column over each token."""
@@ -63,7 +66,7 @@ def cut_tokens(trace: Trace, max_tasks: int) -> Tokens:
     rank = np.arange(group.size) - np.repeat(np.cumsum(tokens) - tokens, tokens)
     visit_start = np.append(start[:-1][group] + rank * per_token, start[-1])
     empty = np.zeros(0, np.int64)
-    cut = Tokens(visit_start, group, empty, empty, empty, empty)
+    cut = Tokens(visit_start, group, empty, empty, empty, empty, empty)
     return Tokens(
         visit_start,
         group,
@@ -71,12 +74,13 @@ def cut_tokens(trace: Trace, max_tasks: int) -> Tokens:
             cut.per_visit_sum(trace.columns[f"visit.{name}"])
             for name in ("loaded", "coarse_pass", "fine_pass", "subtile_work")
         ),
+        trace.columns["visit.fine_pass"],
     )
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Byte addresses: directory of voxels, coarse halves, fine halves, frame buffer.
+    """Byte addresses: directory of voxels, coarse halves, fine halves, frame buffer, spill.
 
     The scene is stored in two halves, each voxel by voxel: the coarse half holds the four FP32
     words of the coarse filter, the fine half all other parameters, uncompressed.
@@ -85,8 +89,9 @@ class Layout:
     ----------
     coarse_bytes, fine_bytes
         One Gaussian's record in each half.
-    coarse, fine, frame
-        First byte of the coarse half, the fine half and the frame buffer; the directory is at 0.
+    coarse, fine, frame, spill
+        First byte of the coarse half, the fine half, the frame buffer and the survivors that do not
+        fit on chip; the directory is at 0.
     voxel_start : (M,) int64
         First storage position of each voxel.
     """
@@ -96,6 +101,7 @@ class Layout:
     coarse: int
     fine: int
     frame: int
+    spill: int
     voxel_start: I64
 
     @staticmethod
@@ -109,7 +115,10 @@ class Layout:
         coarse = _next_page(voxels * constant("directory_bytes"))
         fine = _next_page(coarse + gaussians * coarse_bytes)
         frame = _next_page(fine + gaussians * fine_bytes)
-        return Layout(coarse_bytes, fine_bytes, coarse, fine, frame, trace.columns["voxel.start"])
+        width, height = trace.meta["resolution"]
+        spill = _next_page(frame + width * height * constant("pixel_bytes"))
+        start = trace.columns["voxel.start"]
+        return Layout(coarse_bytes, fine_bytes, coarse, fine, frame, spill, start)
 
     def directory_runs(self, trace: Trace, groups: I64) -> MemoryRuns:
         """Return one run per visited voxel of each of ``groups``."""

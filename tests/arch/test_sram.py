@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from archsim.arch.machine import Buffer
 from archsim.arch.scaling import area_factor, energy_factor
-from archsim.arch.sram import buffer_cost, off_table, sram, sram_table
+from archsim.arch.sram import buffer_cost, off_table, port_cycles, sram, sram_table
 from archsim.base.errors import ConfigError
 
 CELLS = ("itrs-hp", "itrs-lop", "itrs-lstp")
@@ -21,7 +21,9 @@ def buffer(capacity_bytes, word_bits=256, double=False, word_range="exact", bank
         return {"value": value, "range": span, "source": "test"}
 
     return Buffer(
-        capacity_bytes=of(capacity_bytes), word_bits=of(word_bits, word_range), banks=of(banks),
+        capacity_bytes=of(capacity_bytes),
+        word_bits=of(word_bits, word_range),
+        banks=of(banks),
         double=double,
     )
 
@@ -135,10 +137,10 @@ def test_banks_are_memories_that_share_the_capacity():
 
 def test_ports_move_a_word_per_bank_and_cycle():
     one = buffer(32 << 10)  # 32-byte words; one port for both directions
-    assert one.port_cycles(6400, 3200) == 300
-    assert buffer(32 << 10, banks=4).port_cycles(6400, 3200) == 75
+    assert port_cycles(one, 6400, 3200) == 300
+    assert port_cycles(buffer(32 << 10, banks=4), 6400, 3200) == 75
     # a double buffer is written in one half while the other is read
-    assert buffer(32 << 10, double=True, banks=4).port_cycles(6400, 3200) == 50
+    assert port_cycles(buffer(32 << 10, double=True, banks=4), 6400, 3200) == 50
 
 
 def test_the_range_of_the_word_widens_the_range_of_energy():

@@ -114,12 +114,14 @@ def test_one_voxel_of_one_group_by_hand():
     program = program_of(trace)
     schedule = execute(program, FixedDram(50 * NS))
     sampled = 1600 // 16 + LATENCY["sampler"]
-    ordered = sampled + 1 + LATENCY["voxel_sorter"]
+    # four voxels met on rays, one emitted
+    ordered = sampled + 4 + 1 + LATENCY["voxel_sorter"]
     filtered = ordered + 50 + 50 + 320 * 10 // 16 + LATENCY["cfu"]  # directory, coarse half
     shaded = filtered + 50 + 80 * 10 // 4 + LATENCY["ffu"]
     # 32 entries: two blocks in one cycle on four units, once sorted and once merged
     ranked = shaded + 2 * (1 + LATENCY["bsu"])
-    drawn = ranked + 50 + LATENCY["vru"]
+    # the state of 16 subtiles of 64 pixels of 8 bytes comes through four banks of 32 bytes
+    drawn = ranked + 16 * 64 * 8 // 128 + LATENCY["vru"]
     assert schedule.makespan_ps == (drawn + 50) * NS
     for stage, finish in (
         ("sample rays", sampled), ("order voxels", ordered), ("coarse filter", filtered),
@@ -221,15 +223,74 @@ def test_twice_as_many_units_are_never_slower(unit, seed):
     assert execute(program_of(trace, slowed), FixedDram()).makespan_ps > base
 
 
-@pytest.mark.parametrize("buffer", ["coarse", "fine", "sort", "feature"])
-def test_small_buffers_only_cost_time(buffer):
+@pytest.mark.parametrize(("buffer", "capacity"), [("coarse", 64), ("fine", 512)])
+def test_filters_stream_through_small_buffers_and_wait_more(buffer, capacity):
     trace = random_trace(7)
     slow = 2000 * NS  # several voxels must be under way to hide such a memory
-    base = execute(program_of(trace), FixedDram(slow)).makespan_ps
-    small = execute(program_of(trace, with_buffer(buffer, 64)), FixedDram(slow)).makespan_ps
-    assert small >= base
-    if buffer in ("coarse", "fine"):  # two voxels at a time do not
-        assert small > base
+    base, small = (
+        execute(program_of(trace, machine), FixedDram(slow))
+        for machine in (MACHINE, with_buffer(buffer, capacity))
+    )
+    assert small.makespan_ps > base.makespan_ps  # two voxels at a time do not
+    assert small.dram_bytes.sum() == base.dram_bytes.sum()
+
+
+@pytest.mark.parametrize(
+    ("buffer", "capacity", "fits", "record"), [("sort", 1024, 64, 8), ("feature", 4096, 64, 32)]
+)
+@pytest.mark.parametrize("max_tasks", [60_000, 1000])
+def test_survivors_that_do_not_fit_go_through_dram(buffer, capacity, fits, record, max_tasks):
+    trace = random_trace(7, groups=80)
+    trace.meta["resolution"] = [32 * 8, 32 * 10]
+    survivors = trace.columns["visit.fine_pass"]
+    program = program_of(trace, with_buffer(buffer, capacity), max_tasks=max_tasks)
+    levels = np.where(survivors > fits, 1, 0)
+    if buffer == "sort":  # parts of what half of the buffer holds, merged in pairs
+        levels = sum((survivors > fits * 2**level).astype(int) for level in range(5))
+    expected = int((survivors * levels).sum()) * record
+    assert levels.max() >= 1
+    assert (levels == 0).any()
+    for stage, write in (("spill survivors", True), ("refill survivors", False)):
+        tasks = np.flatnonzero(program.stage == program.stages.index(stage))
+        assert (program.write[tasks] == write).all()
+        runs = [slice(program.runs.ptr[t], program.runs.ptr[t + 1]) for t in tasks]
+        assert sum(int(program.runs.size[r].sum()) for r in runs) == expected
+        assert min(int(program.runs.address[r].min()) for r in runs) == Layout.of(trace).spill
+    base = program_of(trace, max_tasks=max_tasks)
+    assert "spill" not in base.streams
+    more = program.actions[f"{buffer}/read_bytes"] - base.actions[f"{buffer}/read_bytes"]
+    assert more == expected
+    assert execute(program, FixedDram()).makespan_ps > execute(base, FixedDram()).makespan_ps
+
+
+def test_tables_bound_the_groups_that_are_ordered_ahead():
+    trace = make_trace([[(0, 100, 50, 400)]] * 6, [200], resolution=(96, 64))
+    table = 6 * 1  # one voxel, no edges
+    for held in (1, 2):
+        program = program_of(trace, with_buffer("voxel_table", held * table))
+        schedule = execute(program, FixedDram(3000 * NS))
+        sampled, asked = (times(program, schedule, s) for s in ("sample rays", "stream coarse"))
+        assert (sampled[0][held:] >= asked[1][:-held]).all()
+
+
+@pytest.mark.parametrize(
+    ("stage", "buffer"),
+    [("sample rays", "rename"), ("order voxels", "voxel_table"), ("coarse filter", "coarse"),
+     ("fine filter", "fine"), ("sort voxel", "sort"), ("render", "feature"), ("render", "pixel")],
+)  # fmt: skip
+def test_ports_bound_every_stage(stage, buffer):
+    trace = random_trace(3)
+    base = program_of(trace)
+    banks = MACHINE.buffers[buffer].banks
+    one = banks.model_copy(update={"value": banks.value / 512})
+    changed = MACHINE.buffers[buffer].model_copy(update={"banks": one})
+    machine = MACHINE.model_copy(update={"buffers": {**MACHINE.buffers, buffer: changed}})
+    program = program_of(trace, machine)
+    tasks = np.flatnonzero(program.stage == program.stages.index(stage))
+    read, write = (program.actions.get(f"{buffer}/{d}_bytes", 0) for d in ("read", "write"))
+    assert program.duration_ps[tasks].sum() > base.duration_ps[tasks].sum()
+    assert execute(program, FixedDram()).makespan_ps > execute(base, FixedDram()).makespan_ps
+    assert read + write > 0
 
 
 def test_the_pixel_buffer_bounds_the_groups_in_work():
@@ -322,6 +383,10 @@ def test_a_machine_that_cannot_hold_a_group_says_what_closes_the_gap():
         program_of(trace, with_buffer("rename", 8))
     with pytest.raises(ConfigError, match="smaller groups or larger voxels"):
         program_of(trace, with_buffer("voxel_table", 16))
+    for buffer, need in (("coarse", 32), ("fine", 472), ("sort", 256), ("feature", 1024)):
+        with pytest.raises(ConfigError, match=f"take {need} bytes of buffer {buffer}, which"):
+            program_of(trace, with_buffer(buffer, need - 1))
+        program_of(trace, with_buffer(buffer, need))
 
 
 def test_other_machines_are_refused():
