@@ -51,7 +51,8 @@ class Result:
     folder
         Where the result was written, ``None`` when it was not.
     notes
-        About the run itself, e.g. how many traces came from the cache.
+        Warnings about the workload, which begin with ``warning``, and what concerns the run
+        itself, e.g. how many traces came from the cache.
     """
 
     data: dict[str, Any]
@@ -210,7 +211,7 @@ def _manifest(
 
 
 def _notes(outcome: Outcome, cache: TraceCache) -> list[str]:
-    notes = list(cache.notes)
+    notes = [*outcome.notes, *cache.notes]
     if outcome.traces_reused:
         total = outcome.traces_recorded + outcome.traces_reused
         notes.append(f"{outcome.traces_reused} of {total} traces from the cache ({cache.folder})")

@@ -109,7 +109,8 @@ def run(
     console.print(comparison(result.data))
     console.print()
     for note in result.notes:
-        console.print(note, style="dim", soft_wrap=True)
+        style = "bold yellow" if note.startswith("warning") else "dim"
+        console.print(note, style=style, markup=False, soft_wrap=True)
     console.print(f"report: {where / 'report.html'}", style="bold", soft_wrap=True)
 
 

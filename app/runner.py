@@ -23,12 +23,14 @@ from archsim.traces.gs3d.cameras import Bounds, bounds_of
 from archsim.traces.gs3d.images import to_uint8
 from archsim.traces.gs3d.reference import Reference, render_reference
 from archsim.traces.gs3d.scene import Scene
+from archsim.traces.gs3d.statistics import scene_warnings
 from archsim.traces.gs3d.workload import load_cameras, load_scene, scene_key
 from archsim.traces.trace import Trace
 
 __all__ = ["Outcome", "run_programs", "run_systems"]
 
 _REFERENCE = "reference"
+_DOUBT = "No evidence"  # how a method's note begins when its figures say little for this workload
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Outcome:
         Content hashes of the scene and of each camera.
     images : name of a file without ``.png`` -> (H, W, 3) uint8
         ``<system>-<camera>``, ``<system>-<camera>-<cause>`` and ``reference-<camera>``.
+    notes
+        Warnings a user should see with the result: of the scene and of the methods.
     traces_recorded, traces_reused
         How many traces were recorded now, and how many came from the cache.
     """
@@ -53,6 +57,7 @@ class Outcome:
     scene: dict[str, Any]
     inputs: dict[str, Any]
     images: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     traces_recorded: int = 0
     traces_reused: int = 0
 
@@ -84,6 +89,7 @@ def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> O
         recorder.facts,
         {"scene": recorder.scene_key, "cameras": {c.name: _camera_data(c) for c in cameras}},
         images,
+        [f"warning: {text}" for text in recorder.facts["warnings"]] + _method_notes(metas),
         recorder.recorded,
         recorder.reused,
     )
@@ -176,6 +182,7 @@ class _Recorder:
                 "gaussians": len(scene),
                 "sh_degree": scene.sh_degree,
                 "source": scene.source,
+                "warnings": scene_warnings(scene),
             }
             facts = Trace("gs3d/facts", meta, {"low": bounds.low, "high": bounds.high})
             self._cache.store(key, facts)
@@ -205,6 +212,16 @@ class _Recorder:
         scene, reference = self._decoded(), self._rendered(camera)
         with self._reporter.step(f"recording {plan.method.kind}, {camera.name}"):
             return plan.method.record(scene, camera, reference, plan.config)
+
+
+def _method_notes(metas: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Return the methods' notes that doubt this very workload; others hold for every run."""
+    found: dict[str, None] = {}
+    for name, traces in metas.items():
+        for text in (text for meta in traces for text in meta.get("notes", [])):
+            if text.startswith(_DOUBT):
+                found[f"warning: {name}: {text}"] = None
+    return list(found)
 
 
 def _camera_data(camera: Camera) -> dict[str, Any]:

@@ -114,6 +114,36 @@ def test_the_same_run_again_is_byte_equal_and_uses_the_cache(
         assert file.read_bytes() == (again / file.relative_to(first)).read_bytes(), file
 
 
+def splat(path: Path, positions: np.ndarray) -> Path:
+    """Write Gaussians as a .splat: position, scales, colour and opacity, rotation."""
+    record = np.zeros(len(positions), "<3f4, <3f4, 4u1, 4u1")
+    record["f0"], record["f1"] = positions, 0.05
+    record["f2"], record["f3"] = 200, (255, 128, 128, 128)
+    path.write_bytes(record.tobytes())
+    return path
+
+
+def test_a_scene_that_spoils_the_result_is_seen(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    positions = np.random.default_rng(0).uniform(0, 1, (2000, 3))
+    positions[5] = 1e30
+    scene = f"workload.scene={splat(tmp_path / 'far.splat', positions)}"
+    small = ["--set", "workload.gaussians=", "--set", "workload.resolution=[32,24]"]
+    one = json.dumps({"orin-nx": CONFIG["systems"]["orin-nx"]})
+    status, text, _ = command(
+        "run", config, "--out", tmp_path / "out", "--set", scene, *small, "--set",
+        f"systems={one}", capsys=capsys,
+    )  # fmt: skip
+    assert status == 0
+    assert "warning: 1 of 2,000 Gaussians lie more than" in text
+    assert "1 of 2,000 Gaussians lie" in (tmp_path / "out" / "report.html").read_text()
+    scene = f"workload.scene={splat(tmp_path / 'one.splat', positions[:1])}"
+    status, _, error = command("run", config, "--set", scene, *small, capsys=capsys)
+    assert status == 2
+    assert "workload.cameras.orbit: the scene has no extent" in error
+
+
 def test_results_from_the_cache_equal_those_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,8 +36,9 @@ class Orbit(BaseModel):
     """Cameras on a circle around the scene's centre, looking at it from slightly above.
 
     With p1 and p99 the 1st and 99th percentiles of the centres, c their middle, ext their
-    difference and f the field of view: d = (1.15 max(ext) / 2 / tan(f/2) + ext_z / 2) x distance,
-    position = c + d (sin a, -0.15, -cos a); focal length W / 2 / tan(f/2) on both axes.
+    difference and f the field of view: d = (1.15 max(ext_x, ext_z, ext_y W/H) / 2 / tan(f/2)
+    + ext_z / 2) x distance, position = c + d (sin a, -0.15, -cos a); focal length
+    W / 2 / tan(f/2) on both axes. W/H makes the height fit the vertical field of view.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -142,11 +143,23 @@ def look_at(
 
 
 def orbit_cameras(orbit: Orbit, bounds: Bounds, width: int, height: int) -> list[Camera]:
-    """Return the orbit's cameras, named ``orbit-ANGLE`` in whole or decimal degrees."""
+    """Return the orbit's cameras, named ``orbit-ANGLE`` in whole or decimal degrees.
+
+    Raises :class:`ConfigError` for a scene without extent or with an infinite one.
+    """
     extent = bounds.high - bounds.low
+    if not 0 < extent.max() < np.inf:
+        raise ConfigError(
+            "the scene has no extent: (nearly) all its Gaussians lie at "
+            f"({', '.join(f'{v:g}' for v in bounds.low)}), so no orbit fits around it"
+            if extent.max() == 0 else "the scene's extent is not finite",
+            place="workload.cameras.orbit",
+            remedy="give cameras: workload.cameras.path or workload.cameras.file",
+        )  # fmt: skip
     centre = (bounds.low + bounds.high) / 2
     half = tan(radians(orbit.fov_deg) / 2)
-    distance = orbit.distance * (1.15 * float(extent.max()) / 2 / half + float(extent[2]) / 2)
+    size = max(float(extent[0]), float(extent[2]), float(extent[1]) * (width / height))
+    distance = orbit.distance * (1.15 * size / 2 / half + float(extent[2]) / 2)
     whole_circle = abs(orbit.arc_deg) == 360
     steps = orbit.views if whole_circle else max(1, orbit.views - 1)
     cameras = []

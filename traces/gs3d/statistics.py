@@ -11,7 +11,17 @@ import numpy.typing as npt
 from archsim.traces.gs3d.memory import scene_bytes
 from archsim.traces.gs3d.scene import Scene
 
-__all__ = ["PERCENTILES", "VOXELS_PER_EXTENT", "SceneStatistics", "scene_statistics"]
+__all__ = [
+    "PERCENTILES",
+    "VOXELS_PER_EXTENT",
+    "SceneStatistics",
+    "scene_statistics",
+    "scene_warnings",
+]
+
+#: Bounds this many times larger than the 1st to 99th percentiles are damage, not background:
+#: trained scenes with a sky stay below a thousand.
+_ABSURD = 1e5
 
 #: Percentiles reported of every distribution.
 PERCENTILES = (1, 10, 50, 90, 99)
@@ -90,6 +100,23 @@ def scene_statistics(scene: Scene) -> SceneStatistics:
         occupied_voxels=len(counts),
         per_voxel={**_percentiles(counts), "max": float(counts.max())},
     )
+
+
+def scene_warnings(scene: Scene) -> list[str]:
+    """Return what a user should know before trusting results of this scene: absurd outliers."""
+    low, high = np.percentile(scene.means.astype(np.float64), (1, 99), axis=0)
+    core = float(np.max(high - low))
+    away = np.maximum(low - scene.means, scene.means - high).max(axis=1)
+    outliers = np.flatnonzero(away > _ABSURD * core)
+    if core == 0 or not outliers.size:
+        return []
+    first = int(outliers[0])
+    where = ", ".join(f"{v:g}" for v in scene.means[first])
+    return [
+        f"{outliers.size:,} of {len(scene):,} Gaussians lie more than {_ABSURD:g} times the "
+        f"scene's extent outside it, the first is number {first} at ({where}): grids over the "
+        "whole scene are spoilt; remove them"
+    ]
 
 
 def _voxels(means: npt.NDArray[np.float32]) -> tuple[float, int, npt.NDArray[np.int64]]:

@@ -71,6 +71,31 @@ def test_orbit_spreads_over_circle_and_arc():
     np.testing.assert_allclose(far - centre, 2 * (near - centre))
 
 
+@pytest.mark.parametrize("size", [(800, 800), (1280, 720), (333, 217), (720, 1280), (2000, 200)])
+@pytest.mark.parametrize("extent", [(2.0, 3.0, 1.0), (4.0, 1.0, 3.0), (1.0, 9.0, 1.0)])
+def test_an_orbit_sees_the_whole_scene_at_every_aspect_ratio(size, extent):
+    bounds = Bounds(np.zeros(3), np.array(extent))
+    (camera,) = orbit_cameras(Orbit(), bounds, *size)
+    middle = np.array(extent) / 2
+    for axis in (0, 1):  # the ends of the scene's middle cross, seen from the front
+        for end in (0, extent[axis]):
+            point = middle.copy()
+            point[axis] = end
+            x, y = project(camera, point)
+            assert 0 <= x <= size[0]
+            assert 0 <= y <= size[1]
+    assert camera.fx == camera.fy == pytest.approx(size[0] / 2 / tan(radians(25)))
+
+
+def test_an_orbit_needs_a_scene_with_extent():
+    point = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(ConfigError, match=r"no extent: .* at \(1, 2, 3\)") as caught:
+        orbit_cameras(Orbit(), Bounds(point, point), 64, 64)
+    assert "workload.cameras.file" in str(caught.value)
+    with pytest.raises(ConfigError, match="not finite"):
+        orbit_cameras(Orbit(), Bounds(point, point * np.inf), 64, 64)
+
+
 def test_path_interpolates_and_looks_at_its_target():
     path = CameraPath(
         keyframes=[Keyframe(position=(0, 0, -4), look_at=(0, 0, 0)),

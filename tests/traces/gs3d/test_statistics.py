@@ -5,7 +5,7 @@ import pytest
 
 from archsim.traces.gs3d.formats import load_scene_file
 from archsim.traces.gs3d.scene import Scene
-from archsim.traces.gs3d.statistics import scene_statistics
+from archsim.traces.gs3d.statistics import scene_statistics, scene_warnings
 
 
 def scene_of(means, scales=(1.0, 2.0, 8.0)):
@@ -38,6 +38,17 @@ def test_by_hand():
 def test_one_gaussian():
     found = scene_statistics(scene_of([[1, 2, 3]]))
     assert (found.voxels, found.occupied_voxels, found.per_voxel["max"]) == (1, 1, 1)
+
+
+def test_absurd_outliers_are_a_warning_and_a_background_is_none():
+    means = np.random.default_rng(0).uniform(0, 10, (1000, 3))
+    means[7] = (2000, 5, 5)
+    assert scene_warnings(scene_of(means)) == []
+    means[9] = (1e30, 5, 5)
+    (warning,) = scene_warnings(scene_of(means))
+    assert warning.startswith("1 of 1,000 Gaussians lie more than 100000 times")
+    assert "number 9 at (1e+30, 5, 5)" in warning
+    assert scene_warnings(scene_of([[1, 2, 3]])) == []
 
 
 @pytest.mark.parametrize(
