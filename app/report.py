@@ -88,7 +88,7 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
         counts=_counts(systems),
         fidelity=_merged(systems, "fidelity"),
         assumed=_merged(systems, "assumed"),
-        notes=_notes(systems),
+        notes=[("scene", text) for text in result["scene"].get("warnings", [])] + _notes(systems),
     )
 
 
