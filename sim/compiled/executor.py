@@ -95,9 +95,11 @@ def _initial_state(program: Program, tables: Tables) -> loop.State:
     servers = np.array([u.servers for u in program.units], np.int64)
     scalars = np.zeros(loop.S_COUNT, np.int64)
     scalars[loop.S_STREAM] = -1
+    scalars[loop.S_EDGE] = tables.next_ptr[-1]  # the run begins with the tasks that wait for none
+    scalars[loop.S_EDGE_END] = tables.next_task.size
     return loop.State(
         scalars=scalars,
-        waits_for=np.diff(program.pred_ptr).astype(np.int64),
+        waits_for=np.maximum(np.diff(program.pred_ptr), 1),
         start=np.full(n, -1, np.int64),
         finish=np.full(n, -1, np.int64),
         bursts=np.zeros(n, np.int64),

@@ -2,7 +2,8 @@
 
 All its state lies in arrays, so that it can come back to Python in the middle of anything that
 may take long - an instant with a million tasks, a task with a million successors, a stream with a
-million runs - and go on at the next call.
+million runs - and go on at the next call. It is one function: where arrays are handed to others
+that are not inlined, counting the references to them takes longer than the work.
 
 An any-order unit's line is a heap of (ready time, task id). Tasks become ready in the order of
 time, so the number of the instant stands for the ready time, and both fit one integer.
@@ -21,8 +22,8 @@ from archsim.sim.compiled.tables import Tables
 from archsim.sim.dram.channel import serve
 
 __all__ = [
-    "DONE", "PAUSED", "S_CLAIM", "S_COUNT", "S_FINISHED", "S_RETIRED", "S_STREAM", "TOO_EARLY",
-    "Memory", "State", "advance",
+    "DONE", "PAUSED", "S_CLAIM", "S_COUNT", "S_EDGE", "S_EDGE_END", "S_FINISHED", "S_RETIRED",
+    "S_STREAM", "TOO_EARLY", "Memory", "State", "advance",
 ]  # fmt: skip
 
 I64 = npt.NDArray[np.int64]
@@ -31,13 +32,11 @@ I64 = npt.NDArray[np.int64]
 #: given back by a task (S_RETIRED) that finished before the claim was taken.
 DONE, PAUSED, TOO_EARLY = range(3)
 
-# Scalars of the state. Phases: tasks without predecessors become ready, dispatch, retire.
+# Scalars of the state: where the execution is, and the counts of what the heaps hold.
 (
-    S_PHASE, S_NOW, S_INSTANT, S_FINISHED, S_STARTED, S_EVENTS, S_STIRRED, S_SEED, S_EDGE,
-    S_EDGE_END, S_STREAM, S_RUN, S_RUN_END, S_CLOCK, S_CLOCK_END, S_MOVED, S_RETIRED, S_CLAIM,
-    S_COUNT,
-) = range(19)  # fmt: skip
-_SEED, _DISPATCH, _RETIRE = range(3)
+    S_DISPATCHES, S_NOW, S_INSTANT, S_FINISHED, S_STARTED, S_RUNNING, S_STIRRED, S_EDGE, S_EDGE_END,
+    S_STREAM, S_RUN, S_CLOCK, S_CLOCK_END, S_RETIRED, S_CLAIM, S_COUNT,
+) = range(16)  # fmt: skip
 
 _RUNS_PER_CALL = 1 << 17
 _BURSTS_PER_STEP = 32  # bursts of a long run that take as long as a task
@@ -48,8 +47,9 @@ class State(NamedTuple):
 
     ``scalars`` by the S_ names; per task its unfinished predecessors, start, finish and bursts
     moved (-1 or 0 until then); per unit its free servers, its place in the queue, and whether it
-    is stirred; the stirred units as a heap; per room what is left; the running tasks as a heap of
-    (finish, order of start, task); the heaps of the lines in one array and their sizes.
+    is stirred (something may have become startable); the stirred units as a heap; per room what
+    is left; the running tasks as a heap of (finish, order of start, task); the heaps of the lines
+    in one array, and their sizes.
     """
 
     scalars: I64
@@ -86,201 +86,175 @@ def _scaled_up(value: int, by: int, over: int) -> int:
 
 
 @njit()
-def _fits(t: Tables, s: State, task: int) -> bool:
+def _fits(claim_ptr: I64, claim_room: I64, claim_amount: I64, room_left: I64, task: int) -> bool:
     """Say whether all the room that a task claims is left."""
-    for i in range(t.claim_ptr[task], t.claim_ptr[task + 1]):
-        if t.claim_amount[i] > s.room_left[t.claim_room[i]]:
+    for i in range(claim_ptr[task], claim_ptr[task + 1]):
+        if claim_amount[i] > room_left[claim_room[i]]:
             return False
     return True
 
 
 @njit()
-def _stir(s: State, unit: int) -> None:
-    """Note that something may have become startable in a unit."""
-    if s.is_stirred[unit] == 0:
-        s.is_stirred[unit] = 1
-        push_key(s.stirred, 0, s.scalars[S_STIRRED], unit)
-        s.scalars[S_STIRRED] += 1
-
-
-@njit()
-def _make_ready(t: Tables, s: State, task: int) -> None:
-    unit = t.unit[task]
-    if not t.in_order[unit]:
-        line = t.line_of[task]
-        key = s.scalars[S_INSTANT] * t.unit.size + task
-        push_key(s.ready, t.line_ptr[line], s.line_size[line], key)
-        s.line_size[line] += 1
-        _stir(s, unit)
-    elif t.queue[s.position[unit]] == task:
-        _stir(s, unit)
-
-
-@njit()
-def _choose(t: Tables, s: State, unit: int) -> int:
-    """Take the task that a unit starts next out of its queue or line; -1: none may start."""
-    if t.in_order[unit]:
-        at = s.position[unit]
-        if at == t.queue_ptr[unit + 1]:
-            return -1
-        task = t.queue[at]
-        if s.waits_for[task] > 0 or not _fits(t, s, task):
-            return -1
-        s.position[unit] = at + 1
-        return int(task)
-    n = t.unit.size
-    chosen = np.int64(-1)
-    least = np.int64(0)
-    for i in range(t.unit_line_ptr[unit], t.unit_line_ptr[unit + 1]):
-        line = t.unit_line[i]
-        if s.line_size[line] > 0:
-            key = s.ready[t.line_ptr[line]]
-            if (chosen < 0 or key < least) and _fits(t, s, key % n):
-                chosen, least = line, key
-    if chosen < 0:
-        return -1
-    pop_key(s.ready, t.line_ptr[chosen], s.line_size[chosen])
-    s.line_size[chosen] -= 1
-    return int(least % n)
-
-
-@njit()
-def _run(s: State, task: int, end: int) -> None:
-    """Let a task run until ``end``."""
-    c = s.scalars
-    push_event(s.running, c[S_EVENTS], end, c[S_STARTED], task)
-    c[S_EVENTS] += 1
-    c[S_STARTED] += 1
-
-
-@njit()
-def _serve_runs(t: Tables, s: State, m: Memory) -> int:
-    """Serve some runs of the stream in service; return how much work that was."""
-    c = s.scalars
-    task, first = c[S_STREAM], c[S_RUN]
-    begin = t.run_ptr[task]
-    last = min(first + _RUNS_PER_CALL, c[S_RUN_END])
-    before = m.moved[0]
-    if last > first:
-        end = serve(
-            *m.arrays, c[S_CLOCK], t.address[begin : c[S_RUN_END]], t.size[begin : c[S_RUN_END]],
-            first - begin, last - begin, t.write[task],
-        )  # fmt: skip
-        c[S_CLOCK_END] = max(c[S_CLOCK_END], end)
-    s.bursts[task] += m.moved[0] - before
-    c[S_RUN] = last
-    if last == c[S_RUN_END]:
-        end_ps = c[S_NOW]
-        if c[S_CLOCK_END] > c[S_CLOCK]:
-            end_ps = _scaled_up(c[S_CLOCK_END], m.clock[1], m.clock[0])
-        _run(s, task, end_ps)
-        c[S_STREAM] = -1
-    return int(last - first + (m.moved[0] - before) // _BURSTS_PER_STEP)
-
-
-@njit()
-def _dispatch(t: Tables, s: State, m: Memory, work: int, budget: int) -> int:
-    """Let stirred units start tasks, in their order; return the work done so far."""
-    c = s.scalars
-    while c[S_STIRRED] > 0:
-        unit = s.stirred[0]
-        while True:
-            if c[S_STREAM] >= 0:
-                work += _serve_runs(t, s, m)
-            if work >= budget:
-                return work
-            if c[S_STREAM] >= 0:
-                continue
-            if s.free[unit] == 0:
-                break
-            task = _choose(t, s, unit)
-            if task < 0:
-                break
-            work += 1
-            s.free[unit] -= 1
-            s.start[task] = c[S_NOW]
-            for i in range(t.claim_ptr[task], t.claim_ptr[task + 1]):
-                s.room_left[t.claim_room[i]] -= t.claim_amount[i]
-            if t.is_dram[unit]:
-                c[S_STREAM] = task
-                c[S_RUN], c[S_RUN_END] = t.run_ptr[task], t.run_ptr[task + 1]
-                c[S_CLOCK] = c[S_CLOCK_END] = _scaled_up(c[S_NOW], m.clock[0], m.clock[1])
-            else:
-                _run(s, task, c[S_NOW] + t.duration[task])
-        pop_key(s.stirred, 0, c[S_STIRRED])
-        c[S_STIRRED] -= 1
-        s.is_stirred[unit] = 0
-    return work
-
-
-@njit()
-def _retire(t: Tables, s: State, work: int, budget: int) -> int:
-    """Retire the tasks that end now; return the work done so far, or -1 for a claim's error."""
-    c = s.scalars
-    while True:
-        edge, end = c[S_EDGE], min(c[S_EDGE_END], c[S_EDGE] + budget - work)
-        work += end - edge
-        while edge < end:
-            task = t.next_task[edge]
-            edge += 1
-            s.waits_for[task] -= 1
-            if s.waits_for[task] == 0:
-                _make_ready(t, s, task)
-        c[S_EDGE] = edge
-        if work >= budget or c[S_EVENTS] == 0 or s.running[0, 0] > c[S_NOW]:
-            return work
-        task = s.running[0, 2]
-        pop_event(s.running, c[S_EVENTS])
-        c[S_EVENTS] -= 1
-        c[S_FINISHED] += 1
-        work += 1
-        s.finish[task] = c[S_NOW]
-        unit = t.unit[task]
-        s.free[unit] += 1
-        _stir(s, unit)
-        first, last = t.give_ptr[task], t.give_ptr[task + 1]
-        for i in range(first, last):
-            if s.start[t.give_task[i]] < 0:
-                c[S_RETIRED], c[S_CLAIM] = task, i
-                return -1
-            s.room_left[t.give_room[i]] += t.give_amount[i]
-        if last > first:
-            for user in t.room_users:
-                _stir(s, user)
-        c[S_EDGE], c[S_EDGE_END] = t.next_ptr[task], t.next_ptr[task + 1]
-
-
-@njit()
 def advance(t: Tables, s: State, m: Memory, budget: int) -> int:
     """Execute until about ``budget`` tasks, edges and runs are done, or nothing is left to do."""
-    c = s.scalars
-    n = t.unit.size
+    unit_of, duration, write, run_ptr, address, size = (
+        t.unit, t.duration, t.write, t.run_ptr, t.address, t.size,
+    )  # fmt: skip
+    next_ptr, next_task = t.next_ptr, t.next_task
+    claim_ptr, claim_room, claim_amount = t.claim_ptr, t.claim_room, t.claim_amount
+    give_ptr, give_task, give_room, give_amount = (
+        t.give_ptr, t.give_task, t.give_room, t.give_amount,
+    )  # fmt: skip
+    queue_ptr, queue, in_order, is_dram = t.queue_ptr, t.queue, t.in_order, t.is_dram
+    line_of, line_ptr, unit_line_ptr, unit_line = (
+        t.line_of,
+        t.line_ptr,
+        t.unit_line_ptr,
+        t.unit_line,
+    )
+    room_users = t.room_users
+    c, waits_for, start, finish, bursts = s.scalars, s.waits_for, s.start, s.finish, s.bursts
+    free, position, is_stirred, stirred_units = s.free, s.position, s.is_stirred, s.stirred
+    room_left, running, ready, line_size = s.room_left, s.running, s.ready, s.line_size
+    dram, moved, clocks, picoseconds = m.arrays, m.moved, m.clock[0], m.clock[1]
+
+    n = unit_of.size
+    dispatches, now, instant = c[S_DISPATCHES], c[S_NOW], c[S_INSTANT]
+    finished, started = c[S_FINISHED], c[S_STARTED]
+    runs, stirred = c[S_RUNNING], c[S_STIRRED]
+    edge, edge_end = c[S_EDGE], c[S_EDGE_END]
+    stream, run, clock, clock_end = c[S_STREAM], c[S_RUN], c[S_CLOCK], c[S_CLOCK_END]
     work = 0
+    status = PAUSED
     while work < budget:
-        if c[S_PHASE] == _SEED:
-            last = min(n, c[S_SEED] + budget)
-            for task in range(c[S_SEED], last):
-                if s.waits_for[task] == 0:
-                    _make_ready(t, s, task)
-            work += last - c[S_SEED]
-            c[S_SEED] = last
-            if last < n:
-                return PAUSED
-            c[S_PHASE] = _DISPATCH
-        elif c[S_PHASE] == _DISPATCH:
-            work = _dispatch(t, s, m, work, budget)
-            if work >= budget:
-                return PAUSED
-            if c[S_EVENTS] == 0:
-                return DONE
-            if s.running[0, 0] > c[S_NOW]:
-                c[S_NOW] = s.running[0, 0]
-                c[S_INSTANT] += 1
-            c[S_PHASE] = _RETIRE
-        else:
-            work = _retire(t, s, work, budget)
-            if work < 0:
-                return TOO_EARLY
-            if work < budget:
-                c[S_PHASE] = _DISPATCH
-    return PAUSED
+        if dispatches == 0:  # retire
+            while edge < edge_end and work < budget:
+                task = next_task[edge]
+                edge += 1
+                work += 1
+                waits_for[task] -= 1
+                if waits_for[task] > 0:
+                    continue
+                unit = unit_of[task]
+                if not in_order[unit]:
+                    line = line_of[task]
+                    push_key(ready, line_ptr[line], line_size[line], instant * n + task)
+                    line_size[line] += 1
+                elif queue[position[unit]] != task:
+                    continue
+                if is_stirred[unit] == 0:
+                    is_stirred[unit] = 1
+                    push_key(stirred_units, 0, stirred, unit)
+                    stirred += 1
+            if edge < edge_end:
+                break
+            if runs == 0 or running[0, 0] > now:
+                dispatches = 1
+                continue
+            task = running[0, 2]
+            pop_event(running, runs)
+            runs -= 1
+            finished += 1
+            work += 1
+            finish[task] = now
+            unit = unit_of[task]
+            free[unit] += 1
+            if is_stirred[unit] == 0:
+                is_stirred[unit] = 1
+                push_key(stirred_units, 0, stirred, unit)
+                stirred += 1
+            edge, edge_end = next_ptr[task], next_ptr[task + 1]
+            first, last = give_ptr[task], give_ptr[task + 1]
+            if first == last:
+                continue
+            for i in range(first, last):
+                if start[give_task[i]] < 0 and status == PAUSED:
+                    c[S_RETIRED], c[S_CLAIM] = task, i
+                    status = TOO_EARLY
+                room_left[give_room[i]] += give_amount[i]
+            if status == TOO_EARLY:
+                break
+            for unit in room_users:
+                if is_stirred[unit] == 0:
+                    is_stirred[unit] = 1
+                    push_key(stirred_units, 0, stirred, unit)
+                    stirred += 1
+        elif stream >= 0:  # the stream that starts now, in parts: it may have millions of runs
+            begin, end = run_ptr[stream], run_ptr[stream + 1]
+            last = min(run + _RUNS_PER_CALL, end)
+            before = moved[0]
+            if last > run:
+                until = serve(
+                    *dram, clock, address[begin:end], size[begin:end], run - begin, last - begin,
+                    write[stream],
+                )  # fmt: skip
+                clock_end = max(clock_end, until)
+            bursts[stream] += moved[0] - before
+            work += last - run + (moved[0] - before) // _BURSTS_PER_STEP
+            run = last
+            if run == end:
+                until = now
+                if clock_end > clock:
+                    until = _scaled_up(clock_end, picoseconds, clocks)
+                push_event(running, runs, until, started, stream)
+                runs += 1
+                started += 1
+                stream = -1
+        elif stirred > 0:  # dispatch: the first stirred unit starts a task, or is at rest
+            unit = stirred_units[0]
+            task = -1
+            if free[unit] > 0 and in_order[unit]:
+                at = position[unit]
+                if at < queue_ptr[unit + 1]:
+                    head = queue[at]
+                    if waits_for[head] == 0 and _fits(
+                        claim_ptr, claim_room, claim_amount, room_left, head
+                    ):
+                        task = head
+                        position[unit] = at + 1
+            elif free[unit] > 0:
+                chosen, least = -1, 0
+                for i in range(unit_line_ptr[unit], unit_line_ptr[unit + 1]):
+                    line = unit_line[i]
+                    if line_size[line] > 0:
+                        key = ready[line_ptr[line]]
+                        if (chosen < 0 or key < least) and _fits(
+                            claim_ptr, claim_room, claim_amount, room_left, key % n
+                        ):
+                            chosen, least = line, key
+                if chosen >= 0:
+                    pop_key(ready, line_ptr[chosen], line_size[chosen])
+                    line_size[chosen] -= 1
+                    task = least % n
+            if task < 0:
+                pop_key(stirred_units, 0, stirred)
+                stirred -= 1
+                is_stirred[unit] = 0
+                continue
+            work += 1
+            free[unit] -= 1
+            start[task] = now
+            for i in range(claim_ptr[task], claim_ptr[task + 1]):
+                room_left[claim_room[i]] -= claim_amount[i]
+            if is_dram[unit]:
+                stream, run = task, run_ptr[task]
+                clock = _scaled_up(now, clocks, picoseconds)
+                clock_end = clock
+            else:
+                push_event(running, runs, now + duration[task], started, task)
+                runs += 1
+                started += 1
+        elif runs == 0:
+            status = DONE
+            break
+        else:  # on to the next finish; zero-length tasks finish at this very instant
+            if running[0, 0] > now:
+                now = running[0, 0]
+                instant += 1
+            dispatches = 0
+    c[S_DISPATCHES], c[S_NOW], c[S_INSTANT] = dispatches, now, instant
+    c[S_FINISHED], c[S_STARTED] = finished, started
+    c[S_RUNNING], c[S_STIRRED] = runs, stirred
+    c[S_EDGE], c[S_EDGE_END] = edge, edge_end
+    c[S_STREAM], c[S_RUN], c[S_CLOCK], c[S_CLOCK_END] = stream, run, clock, clock_end
+    return status

@@ -26,6 +26,8 @@ _PER_CALL = 1 << 20
 class Tables(NamedTuple):
     """A program of n tasks on u units, read-only; ``x_ptr`` delimits what belongs to each entry.
 
+    ``next_task`` are the successors by task and, at the end, the tasks that wait for none: they
+    become ready at the start of the run as if their last predecessor finished then.
     ``claim_*`` are the claims by task, rooms ascending, each room once; ``give_*`` the claims by
     the task that gives them back. ``queue`` holds every unit's tasks by id. A *line* is the tasks
     of an any-order unit that claim the same set of rooms: ``line_of`` a task, the slice of the
@@ -66,6 +68,7 @@ def build_tables(program: Program) -> Tables:
     in_order = np.array([u.in_order for u in program.units], np.bool_)
     after = np.repeat(np.arange(n), np.diff(program.pred_ptr))
     next_ptr, next_task = _group(program.pred, after, n)
+    first = np.flatnonzero(np.diff(program.pred_ptr) == 0)
     queue_ptr, queue = _group(unit, np.arange(n), units)
     give_ptr, give = _group(program.claim_release, np.arange(program.claim_task.size), n)
     claim_ptr, claim_room, claim_amount, line_of, lines = _claims_and_lines(program, unit, in_order)
@@ -83,7 +86,7 @@ def build_tables(program: Program) -> Tables:
         address=_int64(program.runs.address),
         size=_int64(program.runs.size),
         next_ptr=next_ptr,
-        next_task=next_task,
+        next_task=np.concatenate([next_task, first]),
         claim_ptr=claim_ptr,
         claim_room=claim_room,
         claim_amount=claim_amount,
