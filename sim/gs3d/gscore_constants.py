@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from archsim.arch.sourced import Sourced
 
-__all__ = ["CONSTANTS", "assumed_constants", "constant"]
+__all__ = ["CONSTANTS", "MACS_BELOW_FULL", "assumed_constants", "constant", "convert_macs"]
 
 
 def _exact(value: int, source: str) -> Sourced:
@@ -48,6 +50,26 @@ CONSTANTS: dict[str, Sourced] = {
     "blend_multiplies": _exact(5, "5 MUL + 4 ADD per blend (axis-shared 3DGS, ISCA 2026)"),
     "blend_adds": _exact(4, "5 MUL + 4 ADD per blend (axis-shared 3DGS, ISCA 2026)"),
 }  # fmt: skip
+
+
+#: MACs of the full 427 that a scene of a lower SH degree does not execute: the sum over three
+#: channels (3 per coefficient) and the polynomials of the direction (degree 1: 3 scalings;
+#: degree 2: 6 products, 3 sums, 5 scalings; degree 3: 7 terms of 3 products or sums).
+MACS_BELOW_FULL: dict[int, int] = {
+    3: 0,
+    2: 3 * 7 + 7 * 3,
+    1: 3 * 7 + 7 * 3 + 3 * 5 + 14,
+    0: 3 * 7 + 7 * 3 + 3 * 5 + 14 + 3 * 3 + 3,
+}
+
+
+def convert_macs(parameters_per_gaussian: int) -> int:
+    """Return the multiply-accumulates of one exact projection, test and colour.
+
+    A Gaussian has 11 parameters and 3 SH coefficients for each of (degree + 1)^2 functions.
+    """
+    degree = math.isqrt((parameters_per_gaussian - 11) // 3) - 1
+    return constant("convert_macs") - MACS_BELOW_FULL[degree]
 
 
 def constant(name: str) -> int:

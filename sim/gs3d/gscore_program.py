@@ -12,8 +12,8 @@ complete only when all Gaussians are converted. Then tiles are dealt to the core
    them four cycles), only as far as the tile's early termination and one chunk ahead of it,
 4. writes the tile's pixels.
 
-Stages of a core run in order, coupled by double buffers: two groups of features, two tiles of
-pixels, as many lists as fit. What the sources do not say is assumed: the dealing of tiles, list
+Stages of a core run in order, coupled by buffers: two groups of features, as many tiles of pixels
+and lists as fit. What the sources do not say is assumed: the dealing of tiles, list
 storage by tile, write combining of pairs in half the tile list buffer, the prefetch of one chunk.
 That a Gaussian is fetched again for every tile is how later work describes accelerators of this
 kind (GCC, MICRO 2025). All parameters are read for all Gaussians, spherical harmonics too:
@@ -28,8 +28,9 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.arch.machine import Accelerator
+from archsim.arch.sram import port_cycles
 from archsim.base.errors import ConfigError
-from archsim.sim.gs3d.gscore_constants import constant
+from archsim.sim.gs3d.gscore_constants import constant, convert_macs
 from archsim.sim.gs3d.gscore_streams import (
     DramLayout,
     Groups,
@@ -67,6 +68,12 @@ class GscoreShape:
         Feature records of half a core's share of the feature buffer.
     write_pairs
         Pairs of half the tile list buffer.
+    core_tiles
+        Tiles whose pixels fit in a core's share of the pixel buffer.
+    reads_ahead
+        Conversion tokens between fetch and conversion: 2 where the input FIFO holds two Gaussians
+        per conversion unit, so that one is filled while the other is converted, 1 where it holds
+        one. Gaussians of a token stream; a deeper FIFO changes nothing.
     """
 
     cores: int
@@ -75,9 +82,11 @@ class GscoreShape:
     list_entries: int
     group_records: int
     write_pairs: int
+    core_tiles: int
+    reads_ahead: int
 
     @staticmethod
-    def of(machine: Accelerator, chunk: int) -> GscoreShape:
+    def of(machine: Accelerator, chunk: int, tile: int, gaussian_bytes: int) -> GscoreShape:
         """Read a machine; :class:`ConfigError` when units or buffers do not fit the method."""
         for table, wanted in (("units", _UNITS), ("buffers", _BUFFERS)):
             for name in wanted:
@@ -100,11 +109,25 @@ class GscoreShape:
                 )
         feature, entry = constant("feature_bytes"), constant("entry_bytes")
         sizes = {name: int(machine.buffers[name].capacity_bytes.value) for name in _BUFFERS}
+        state = tile * tile * constant("pixel_state_bytes")
+        fetched = gaussian_bytes * int(machine.units["ccu"].count.value)
+        for name, need, what in (
+            ("pixel", cores * state, f"a tile of {tile}x{tile} pixels per core"),
+            ("gaussian_fifo", fetched, "a Gaussian per conversion unit"),
+        ):
+            if sizes[name] < need:
+                raise ConfigError(
+                    f"{sizes[name]} bytes of {name} are too few for {what}",
+                    place=f"{machine.name}: buffers.{name}.capacity_bytes",
+                    remedy=f"give at least {need} bytes",
+                )
         shape = GscoreShape(
             cores, per_core["qsu"], per_core["vru"],
             list_entries=sizes["sort"] // cores // entry,
             group_records=sizes["feature"] // cores // 2 // feature,
             write_pairs=sizes["tile_list"] // 2 // entry,
+            core_tiles=sizes["pixel"] // cores // state,
+            reads_ahead=min(2, sizes["gaussian_fifo"] // fetched),
         )  # fmt: skip
         needs = {"sort": (shape.list_entries, cores * entry), "tile_list": (shape.write_pairs, 0)}
         needs["feature"] = (shape.group_records, 2 * cores * feature)
@@ -126,8 +149,8 @@ _BUFFERS = ("gaussian_fifo", "tile_list", "sort", "feature", "pixel")
 def build_program(trace: Trace, machine: Accelerator) -> Program:
     """Turn a ``gs3d/gscore`` trace into the program that ``machine`` executes."""
     parameters = trace.meta["parameters"]
-    shape = GscoreShape.of(machine, parameters["chunk"])
     layout = DramLayout.of(trace)
+    shape = GscoreShape.of(machine, parameters["chunk"], trace.meta["tile"], layout.gaussian_bytes)
     builder = ProgramBuilder()
     builder.unit("dram", servers=int(machine.memory.outstanding_streams.value), in_order=False,
                  dram=True)  # fmt: skip
@@ -157,6 +180,8 @@ def _conversion(builder: ProgramBuilder, trace: Trace, machine: Accelerator, sha
     )
     interval = ccu.initiation_interval_cycles.value
     busy = np.maximum(np.ceil(gaussians * interval), tests) / ccu.count.value
+    fetched = gaussians * layout.gaussian_bytes  # into the FIFO and out of it
+    busy = np.maximum(busy, port_cycles(machine.buffers["gaussian_fifo"], fetched, fetched))
     cycles = np.ceil(busy).astype(np.int64)
     cycles[-1] += int(ccu.latency_cycles.value)  # the pipeline drains once
 
@@ -173,7 +198,7 @@ def _conversion(builder: ProgramBuilder, trace: Trace, machine: Accelerator, sha
                                            layout.lists, entry_bytes), write=True)  # fmt: skip
     builder.edge(read, convert, Edge.MEMORY)
     builder.edge(read[:-1], read[1:], Edge.ORDER)  # one fetch engine
-    builder.credit(read, convert, 2)
+    builder.credit(read, convert, shape.reads_ahead)
     for written in (features, lists):
         builder.edge(convert, written)
         builder.edge(written[:-1], written[1:], Edge.ORDER)
@@ -184,7 +209,7 @@ def _conversion(builder: ProgramBuilder, trace: Trace, machine: Accelerator, sha
     total, seen = int(gaussians.sum()), int(visible.sum())
     candidates = int(tests.sum())
     subtiles = (trace.meta["tile"] // trace.meta["parameters"]["subtile"]) ** 2
-    macs = constant("convert_macs")
+    macs = convert_macs(trace.meta["parameters_per_gaussian"])
     builder.count("ccu/items", max(total, candidates))
     # view transform of all, conversion of the visible, separating axes of candidate tiles
     # (d . u, d . v) and of their subtiles (offsets of those projections)
@@ -265,7 +290,10 @@ def _tiles(builder: ProgramBuilder, trace: Trace, machine: Accelerator, shape: G
     subtile = trace.meta["parameters"]["subtile"]
     per_subtile = -(-(subtile**2) // shape.vru_per_core)
     interval = vru.initiation_interval_cycles.value
-    render_cycles = np.ceil(groups.work * per_subtile * interval).astype(np.int64)
+    reading = groups.work * constant("feature_bytes")
+    per_bank = port_cycles(machine.buffers["feature"], reading, 0) * cores  # a core's share
+    busy = np.maximum(groups.work * per_subtile * interval, per_bank)
+    render_cycles = np.ceil(busy).astype(np.int64)
     render_cycles[groups.last] += int(vru.latency_cycles.value)  # a tile drains before the next
     blend = builder.compute(render, "blend", _ps(render_cycles, machine))
     for kind in (Edge.DATA, Edge.MEMORY):
@@ -293,8 +321,8 @@ def _tiles(builder: ProgramBuilder, trace: Trace, machine: Accelerator, shape: G
 
     builder.edge(blend[groups.last], pixels[tiles], Edge.DATA)
     first = blend[groups.begin]
-    # two tiles of pixel state per core
-    builder.edge(pixels[tiles[: -2 * cores]], first[2 * cores :], Edge.CREDIT)
+    held_tiles = shape.core_tiles * cores
+    builder.edge(pixels[tiles[:-held_tiles]], first[held_tiles:], Edge.CREDIT)
     _count_tiles(builder, trace, groups, int((lengths * (1 + 2 * excess)).sum()),
                  int(moved.sum()), issues)  # fmt: skip
 
@@ -325,7 +353,11 @@ def _bitonic(groups: Groups, machine: Accelerator) -> tuple[I64, I64]:
     first = -(-groups.chunk_entries // constant("bitonic_width_entries"))
     levels = np.frexp(np.maximum(first - 1, 0).astype(np.float64))[1].astype(np.int64)
     interval, latency = bsu.initiation_interval_cycles.value, int(bsu.latency_cycles.value)
-    cycles = (np.ceil(first * interval).astype(np.int64) + latency) * (1 + levels)
+    # a pass reads and writes its entries through the core's share of the sort buffer's ports
+    moved = constant("bitonic_width_entries") * constant("entry_bytes")
+    ports = float(port_cycles(machine.buffers["sort"], moved, moved)) * bsu.count.value
+    cycles = np.ceil(first * max(interval, ports)).astype(np.int64) + latency
+    cycles *= 1 + levels
     return np.stack([first, first * levels]), np.add.reduceat(cycles, groups.chunk_begin)
 
 

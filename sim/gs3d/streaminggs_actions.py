@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from archsim.sim.gs3d.streaminggs_constants import constant, fine_macs
+from archsim.sim.gs3d.gscore_constants import convert_macs
+from archsim.sim.gs3d.streaminggs_constants import constant
 from archsim.sim.gs3d.streaminggs_sort import sort_passes
 from archsim.sim.program import ProgramBuilder
 from archsim.traces.trace import Trace
@@ -105,7 +106,7 @@ def _count_filters(builder: ProgramBuilder, total: dict[str, int], trace: Trace)
     )  # fmt: skip
     for unit, items, macs in (
         ("cfu", loaded, constant("coarse_macs")),
-        ("ffu", coarse, fine_macs(int(trace.meta["sh_degree"]))),
+        ("ffu", coarse, convert_macs(int(trace.meta["parameters_per_gaussian"]))),
     ):
         builder.count(f"{unit}/items", items)
         builder.count(f"{unit}/fp32_mul", items * macs)

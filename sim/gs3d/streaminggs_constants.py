@@ -9,7 +9,7 @@ from __future__ import annotations
 from archsim.arch.sourced import Sourced
 from archsim.sim.gs3d.gscore_constants import CONSTANTS as GSCORE_CONSTANTS
 
-__all__ = ["CONSTANTS", "FINE_MACS_BELOW_FULL", "SHARED", "constant", "fine_macs"]
+__all__ = ["CONSTANTS", "SHARED", "constant"]
 
 
 def _exact(value: int, source: str) -> Sourced:
@@ -49,22 +49,7 @@ SHARED = (
     "blend_multiplies", "blend_adds",
 )  # fmt: skip
 
-#: MACs of the full 427 that a scene of a lower SH degree does not execute: the sum over three
-#: channels (3 per coefficient) and the polynomials of the direction (degree 1: 3 scalings;
-#: degree 2: 6 products, 3 sums, 5 scalings; degree 3: 7 terms of 3 products or sums).
-FINE_MACS_BELOW_FULL: dict[int, int] = {
-    3: 0,
-    2: 3 * 7 + 7 * 3,
-    1: 3 * 7 + 7 * 3 + 3 * 5 + 14,
-    0: 3 * 7 + 7 * 3 + 3 * 5 + 14 + 3 * 3 + 3,
-}
-
 
 def constant(name: str) -> int:
     """Return the value of a constant of :data:`CONSTANTS`, or of GSCore's."""
     return int((CONSTANTS if name in CONSTANTS else GSCORE_CONSTANTS)[name].value)
-
-
-def fine_macs(sh_degree: int) -> int:
-    """Return the multiply-accumulates of one exact projection, test and colour."""
-    return constant("convert_macs") - FINE_MACS_BELOW_FULL[sh_degree]

@@ -242,6 +242,33 @@ def test_lists_beyond_the_sort_buffer_go_through_dram_again(machine):
     assert smaller.makespan_ps >= roomy.makespan_ps
 
 
+@pytest.mark.parametrize(("buffer", "capacity"), [("pixel", 8192), ("gaussian_fifo", 4 * 92)])
+def test_smaller_buffers_let_less_overlap(trace, program, machine, buffer, capacity):
+    small = changed(machine, f"buffers.{buffer}.capacity_bytes", capacity)
+    tight = METHOD.program(trace, small, None, CONFIG)
+    times = [execute(p, SteadyDram(6_400)).makespan_ps for p in (program, tight)]
+    assert times[0] < times[1]
+
+
+@pytest.mark.parametrize(
+    ("stage", "buffer"),
+    [("cull and convert", "gaussian_fifo"), ("sort chunks", "sort"), ("blend", "feature")],
+)
+def test_ports_bound_the_stages(trace, program, machine, stage, buffer):
+    narrow = changed(changed(machine, f"buffers.{buffer}.banks", 1),
+                     f"buffers.{buffer}.word_bits", 32)  # fmt: skip
+    slow = METHOD.program(trace, narrow, None, CONFIG)
+    slow_busy, busy = (int(p.duration_ps[tasks(p, stage)].sum()) for p in (slow, program))
+    assert slow_busy > busy
+
+
+def test_fewer_coefficients_take_fewer_operations(trace, program):
+    counts = trace.meta["counts"]
+    # degree 1: 23 parameters, and 71 of the 427 multiply-accumulates fall away
+    expected = 9 * 3000 + (427 - 71) * counts["visible"] + 4 * counts["candidates"]
+    assert program.actions["ccu/fp32_mul"] == expected
+
+
 def test_subtile_skipping_saves_render_time(machine):
     busy = {}
     for subtile in (8, 16):
@@ -279,6 +306,8 @@ def test_chunks_ahead_of_the_termination_are_fetched_but_not_blended(machine):
         ("buffers.sort.capacity_bytes", 4096, "4096 bytes of sort are too few for chunks of 256"),
         ("buffers.feature.capacity_bytes", 32768, "32768 bytes of feature are too few"),
         ("buffers.tile_list.capacity_bytes", 8, "8 bytes of tile_list are too few"),
+        ("buffers.pixel.capacity_bytes", 8191, "8191 bytes of pixel are too few for a tile of 16x"),
+        ("buffers.gaussian_fifo.capacity_bytes", 367, "367 bytes of gaussian_fifo are too few"),
     ],
 )
 def test_machines_that_do_not_fit_are_refused(trace, machine, path, value, message):

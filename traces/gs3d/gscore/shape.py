@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit
 
-__all__ = ["box_touches", "candidate_bitmaps", "oriented_box", "scatter_pairs"]
+__all__ = ["box_touches", "candidate_bitmaps", "oriented_box", "scatter_pairs", "tested_box",
+           "tested_boxes"]  # fmt: skip
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +62,38 @@ def box_touches(
 
 
 @njit()
+def tested_box(
+    cov2d: Array, radius: Array, tile_rect: Array, min_aspect: float, sigmas: float
+) -> tuple[bool, float, float, float, float]:
+    """Return the box that a Gaussian's subtiles are tested with, as :func:`oriented_box` does.
+
+    The first value says whether it is oriented: where there is more than one candidate tile and
+    the ratio of the axes is above ``min_aspect``. Else it is the axis-aligned square around the
+    circle. Arguments are one Gaussian's rows of ``Projected``.
+    """
+    major, minor, cosine, sine = oriented_box(
+        np.float64(cov2d[0]), np.float64(cov2d[1]), np.float64(cov2d[2]), sigmas
+    )
+    tiles = (tile_rect[2] - tile_rect[0]) * (tile_rect[3] - tile_rect[1])
+    if tiles > 1 and major > min_aspect * minor:
+        return True, major, minor, cosine, sine
+    return False, np.float64(radius[0]), np.float64(radius[1]), 1.0, 0.0
+
+
+@njit()
+def tested_boxes(
+    cov2d: Array, radius: Array, tile_rect: Array, min_aspect: float, sigmas: float
+) -> Array:
+    """Return half lengths and direction of every Gaussian's :func:`tested_box`, (V, 4) float64."""
+    boxes = np.empty((cov2d.shape[0], 4), np.float64)
+    for g in range(cov2d.shape[0]):
+        _, boxes[g, 0], boxes[g, 1], boxes[g, 2], boxes[g, 3] = tested_box(
+            cov2d[g], radius[g], tile_rect[g], min_aspect, sigmas
+        )
+    return boxes
+
+
+@njit()
 def candidate_bitmaps(
     first: int, last: int, mean2d: Array, cov2d: Array, radius: Array, tile_rect: Array,
     tile: int, subtile: int, min_aspect: float, sigmas: float, grid_width: int, at: int,
@@ -100,19 +133,10 @@ def candidate_bitmaps(
     for g in range(first, last):
         x0, y0, x1, y1 = tile_rect[g, 0], tile_rect[g, 1], tile_rect[g, 2], tile_rect[g, 3]
         mean_x, mean_y = np.float64(mean2d[g, 0]), np.float64(mean2d[g, 1])
-        major, minor, cosine, sine = oriented_box(
-            np.float64(cov2d[g, 0]), np.float64(cov2d[g, 1]), np.float64(cov2d[g, 2]), sigmas
+        is_oriented, major, minor, cosine, sine = tested_box(
+            cov2d[g], radius[g], tile_rect[g], min_aspect, sigmas
         )
-        use_box = (x1 - x0) * (y1 - y0) > 1 and major > min_aspect * minor
-        if use_box:
-            oriented += 1
-        else:  # the axis-aligned square around the circle
-            major, minor, cosine, sine = (
-                np.float64(radius[g, 0]),
-                np.float64(radius[g, 1]),
-                1.0,
-                0.0,
-            )
+        oriented += is_oriented
         for tile_y in range(y0, y1):
             for tile_x in range(x0, x1):
                 bits = 0

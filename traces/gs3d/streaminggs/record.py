@@ -251,7 +251,10 @@ def _quality(
 def _notes(grid: VoxelGrid) -> list[str]:
     notes = [
         "Parameters behind the first four are stored and read uncompressed; the published machine "
-        "reads them as indices into codebooks (vector quantisation), which is not modelled."
+        "reads them as indices into codebooks (vector quantisation), which is not modelled.",
+        "The renderer is GSCore's: subtiles outside a Gaussian's box of 3 sigma miss contributions "
+        "of alpha between 1/255 and 0.011. This error is in the image beside order and coverage, "
+        "which are shown without it.",
     ]
     if grid.occupied < _FEWEST_VOXELS:
         notes.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +10,8 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_gaussian
+from archsim.traces.gs3d.gscore.record import GscoreParameters
+from archsim.traces.gs3d.gscore.shape import box_touches, tested_boxes
 from archsim.traces.gs3d.projection import Projected
 from archsim.traces.gs3d.sorting import depth_order
 from archsim.traces.gs3d.streaminggs.batches import batches
@@ -107,14 +108,19 @@ def stream_groups(
     """Render all groups; ``voxel_of``, shape (V,), is the voxel of each visible Gaussian.
 
     Inside a voxel Gaussians are blended by depth, then scene index. A Gaussian is sent to the
-    subtiles that lie in its tiles and meet the bounding box of its pixels of alpha >= alpha_min,
-    and that have a pixel left; a group stops when none of its pixels is left.
+    subtiles that lie in its tiles, meet its box in GSCore's test, and have a pixel left; the
+    renderer is GSCore's. A group stops when none of its pixels is left.
     """
     by_depth = depth_order(projected.depth)
     by_voxel = by_depth[np.argsort(voxel_of[by_depth], kind="stable")]
     start = np.concatenate([[0], np.cumsum(np.bincount(voxel_of, minlength=grid.occupied))])
     features = gaussian_features(projected)[by_voxel]
     tiles = projected.tile_rect[by_voxel]
+    box = GscoreParameters()
+    boxes = tested_boxes(
+        projected.cov2d[by_voxel], projected.radius[by_voxel], tiles, box.obb_min_aspect,
+        box.obb_sigmas,
+    )  # fmt: skip
     frame = Frame.empty(groups.width, groups.height)
     count = queue.start.size - 1
     counted = np.zeros((queue.voxel.size, 4), np.int64)
@@ -122,8 +128,8 @@ def stream_groups(
     loads = np.concatenate([[0], np.cumsum(grid.count[queue.voxel])])
     for first, last in batches(np.diff(loads[queue.start]), _WORK_PER_CALL):
         _stream(
-            first, last, groups, SUBTILE, queue.start, queue.voxel, start, features, tiles, rule,
-            frame.colour, frame.transmittance, counted, ends,
+            first, last, groups, SUBTILE, queue.start, queue.voxel, start, features, tiles, boxes,
+            rule, frame.colour, frame.transmittance, counted, ends,
         )  # fmt: skip
     work, subtiles, tests, blends = (np.ascontiguousarray(c) for c in counted.T)
     return Streamed(frame, ends[:, 0].copy(), work, subtiles, tests, blends, ends[:, 1].copy())
@@ -132,8 +138,8 @@ def stream_groups(
 @njit()
 def _stream_group(
     g: int, groups: Groups, subtile: int, queue_start: Array, queue: Array, start: Array,
-    features: Array, tiles: Array, rule: BlendRule, colour: Array, transmittance: Array,
-    counted: Array, ends: Array,
+    features: Array, tiles: Array, boxes: Array, rule: BlendRule, colour: Array,
+    transmittance: Array, counted: Array, ends: Array,
 ) -> None:  # fmt: skip
     x0 = g % groups.groups_x * groups.group_w
     y0 = g // groups.groups_x * groups.group_h
@@ -151,6 +157,7 @@ def _stream_group(
     touched = np.full((down, across), -1, np.int64)
     live = (x1 - x0) * (y1 - y0)
     tile = groups.tile
+    half = 0.5 * subtile
     for entry in range(queue_start[g], queue_start[g + 1]):
         if live == 0:
             break
@@ -164,25 +171,17 @@ def _stream_group(
             mean_x, mean_y = np.float64(features[k, 0]), np.float64(features[k, 1])
             a, b, c = features[k, 2], features[k, 3], features[k, 4]
             reach = alpha_reach(features[k, 5], rule.alpha_min)
-            if not reach >= 0.0:
-                continue
-            determinant = np.float64(a) * np.float64(c) - np.float64(b) * np.float64(b)
-            if determinant > 0.0 and a > 0.0 and c > 0.0:
-                half_x = math.sqrt(reach * np.float64(c) / determinant)
-                half_y = math.sqrt(reach * np.float64(a) / determinant)
-                near_x, near_y = mean_x - rule.pixel_offset, mean_y - rule.pixel_offset
-                # clamped in floating point: the ends of a huge Gaussian do not fit an integer
-                left = math.ceil(min(max(near_x - half_x, np.float64(left)), np.float64(right)))
-                right = math.floor(max(min(near_x + half_x, right - 1.0), left - 1.0)) + 1
-                top = math.ceil(min(max(near_y - half_y, np.float64(top)), np.float64(bottom)))
-                bottom = math.floor(max(min(near_y + half_y, bottom - 1.0), top - 1.0)) + 1
-                if left >= right or top >= bottom:
-                    continue
             for sy in range((top - y0) // subtile, (bottom - 1 - y0) // subtile + 1):
-                from_y = max(top, y0 + sy * subtile)
-                to_y = min(bottom, y0 + (sy + 1) * subtile)
+                from_y = y0 + sy * subtile
+                to_y = min(bottom, from_y + subtile)
                 for sx in range((left - x0) // subtile, (right - 1 - x0) // subtile + 1):
                     if active[sy, sx] == 0:
+                        continue
+                    from_x = x0 + sx * subtile
+                    if not box_touches(
+                        mean_x - (from_x + half), mean_y - (from_y + half), half, boxes[k, 0],
+                        boxes[k, 1], boxes[k, 2], boxes[k, 3],
+                    ):  # fmt: skip
                         continue
                     work += 1
                     tests += active[sy, sx]
@@ -190,8 +189,7 @@ def _stream_group(
                         touched[sy, sx] = entry
                         subtiles += 1
                     _, blended, finished = blend_gaussian(
-                        max(left, x0 + sx * subtile), from_y,
-                        min(right, x0 + (sx + 1) * subtile), to_y, x0, y0, mean_x, mean_y,
+                        from_x, from_y, min(right, from_x + subtile), to_y, x0, y0, mean_x, mean_y,
                         a, b, c, reach, features[k, 5], features[k, 6], features[k, 7],
                         features[k, 8], own_t, own_colour, done, rule,
                     )  # fmt: skip
@@ -208,11 +206,11 @@ def _stream_group(
 @njit(parallel=True)
 def _stream(
     first: int, last: int, groups: Groups, subtile: int, queue_start: Array, queue: Array,
-    start: Array, features: Array, tiles: Array, rule: BlendRule, colour: Array,
+    start: Array, features: Array, tiles: Array, boxes: Array, rule: BlendRule, colour: Array,
     transmittance: Array, counted: Array, ends: Array,
 ) -> None:  # fmt: skip
     for g in prange(first, last):
         _stream_group(
-            g, groups, subtile, queue_start, queue, start, features, tiles, rule, colour,
+            g, groups, subtile, queue_start, queue, start, features, tiles, boxes, rule, colour,
             transmittance, counted, ends,
         )  # fmt: skip

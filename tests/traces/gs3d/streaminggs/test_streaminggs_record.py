@@ -11,6 +11,8 @@ import pytest
 from archsim.base.errors import ConfigError
 from archsim.traces.gs3d.cameras import Orbit, bounds_of, orbit_cameras
 from archsim.traces.gs3d.formats import load_scene_file
+from archsim.traces.gs3d.gscore.record import GscoreParameters, record_gscore
+from archsim.traces.gs3d.gscore.shape import box_touches, tested_boxes
 from archsim.traces.gs3d.reference import BLEND_RULES, render_reference
 from archsim.traces.gs3d.streaminggs.filters import filter_visits, gaussian_extents
 from archsim.traces.gs3d.streaminggs.grid import build_grid
@@ -41,6 +43,20 @@ def voxel_lists(scene, camera, parameters):
     ]
 
 
+def touched_pixels(projected, p, x0, y0, shape):
+    """Pixels whose 8x8 subtile meets the Gaussian's box as GSCore tests it."""
+    row = slice(p, p + 1)
+    box = tested_boxes(projected.cov2d[row], projected.radius[row], projected.tile_rect[row], 2, 3)
+    touched = np.zeros(shape, bool)
+    mean_x, mean_y = projected.mean2d[p].astype(float)
+    for y in range(0, shape[0], 8):
+        for x in range(0, shape[1], 8):
+            touched[y : y + 8, x : x + 8] = box_touches(
+                mean_x - (x0 + x + 4), mean_y - (y0 + y + 4), 4.0, *box[0]
+            )
+    return touched
+
+
 def blend_group(projected, order, x0, y0, x1, y1, rule):
     """Blend Gaussians (positions in ``projected``) one by one into a rectangle, in float64."""
     ys, xs = np.mgrid[y0:y1, x0:x1]
@@ -55,6 +71,7 @@ def blend_group(projected, order, x0, y0, x1, y1, rule):
         alpha = np.minimum(rule.alpha_max, float(projected.opacity[p]) * np.exp(power))
         passed = (xs >= tx0) & (xs < tx1) & (ys >= ty0) & (ys < ty1) & ~done & (power <= 0)
         passed &= alpha >= rule.alpha_min
+        passed &= touched_pixels(projected, p, x0, y0, xs.shape)
         after = left * (1 - alpha)
         ends = passed & (after < rule.transmittance_min)
         done |= ends
@@ -95,20 +112,23 @@ def test_image_and_counts_equal_a_slow_renderer(case, order):
 
 
 @pytest.mark.parametrize("variant", ["inria", "gsplat"])
-def test_one_voxel_is_the_reference(make_scene, make_camera, variant):
+def test_one_voxel_has_only_the_renderer_s_error(make_scene, make_camera, variant):
     scene = make_scene(300, degree=2, seed=3, log_scale=-2.0)
     camera = make_camera(WIDTH, HEIGHT)
     reference = render_reference(scene, camera, variant=variant, background=(0.2, 0.4, 0.6))
     trace = record_streaminggs(scene, camera, reference, replace(SMALL, voxel_size=1e3))
     quality = trace.meta["quality"]
-    assert quality["exact"]
-    assert quality["psnr_db"] is None
     assert {name: e["exact"] for name, e in quality["errors"].items()} == {
         "order": True, "coverage": True
     }  # fmt: skip
     counts = trace.meta["counts"]
-    assert counts["blends"] == int(reference.counts.blends.sum())
-    assert counts["saturated_pixels"] == int(reference.counts.saturated.sum())
+    # subtiles outside the box of 3 sigma lose what little reaches them
+    assert 0.95 * reference.counts.blends.sum() < counts["blends"] < reference.counts.blends.sum()
+    if variant == "inria":  # the renderer is GSCore's
+        gscore = record_gscore(scene, camera, reference, GscoreParameters())
+        assert (trace.columns["image"] == gscore.columns["image"]).all()
+        for name in ("blends", "alpha_tests", "subtile_work"):
+            assert counts[name] == gscore.meta["counts"][name]
     assert (counts["uncovered_pair_fraction"], counts["misordered_pair_fraction"]) == (0, 0)
 
 
@@ -125,7 +145,9 @@ def test_errors_are_apart(case):
     trace = record_streaminggs(scene, camera, reference, whole)
     quality = trace.meta["quality"]
     assert quality["errors"]["coverage"]["exact"]
-    assert quality["errors"]["order"]["psnr_db"] == quality["psnr_db"] < 60
+    assert quality["psnr_db"] < 60
+    # but for what the renderer's subtile test leaves out
+    assert quality["errors"]["order"]["psnr_db"] == pytest.approx(quality["psnr_db"], abs=1e-3)
 
 
 @pytest.mark.parametrize("variant", ["inria", "gsplat"])
