@@ -144,8 +144,9 @@ def _assumptions(result: Mapping[str, Any]) -> Text:
     notes = {note for s in systems for note in s["notes"]}
     return Text(
         "\nRanges of energy, power and area come from the constants', at the simulated time; times "
-        "carry none. A GPU's energy is its whole module's, idle power included; an accelerator's has "
-        "no host. 'Without idle' leaves the modules' idle power out. "
-        f"{len(assumed)} constants are assumed, not published. The report lists them, their sources and {len(notes)} notes.",
+        "carry none. A GPU's energy is its whole module's, idle power included; an accelerator's "
+        "has no host. 'Without idle' leaves the modules' idle power out. "
+        f"{len(assumed)} constants are assumed, not published. The report lists them, their "
+        f"sources and {len(notes)} notes.",
         "dim",
     )

@@ -1,11 +1,12 @@
 """Energy of a frame by component: what was done x what it costs, and what power times time costs.
 
-A component is ``dram/...`` (by command) and ``memory controller`` on every machine, ``leakage/...``
-and the name of a unit or buffer on accelerators, ``gpu/...`` on GPUs. The boundary is not the same:
-``gpu/idle`` is a whole module at idle, processor cores, I/O and regulators included; an accelerator
-is charged no host and no regulators. Ranges are worst cases: all constants at their low or high ends
-together. Energy follows the counts and times that the run recorded; nothing is fitted to a
-published result.
+A component is ``dram/...`` (by command) and ``memory controller`` on every machine,
+``leakage/...`` and the name of a unit or buffer on accelerators, ``gpu/...`` on GPUs. The boundary
+is not the same: ``gpu/idle`` is a whole module at idle, processor cores, I/O and regulators
+included; an accelerator is charged no host and no regulators.
+
+Ranges are worst cases: all constants at their low or high ends together. Energy follows the counts
+and times that the run recorded; nothing is fitted to a published result.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ __all__ = ["ENERGY_BOUNDARY", "energy_by_component_pj"]
 
 #: kind of machine -> what its energy holds and what it leaves out, for people who compare them
 ENERGY_BOUNDARY = {
-    "gpu": "the module while the frame runs: GPU, DRAM, memory controller and PHY, and all that the "
-    "module draws at idle (processor cores, I/O, regulators: gpu/idle)",
-    "accelerator": "the accelerator, DRAM, memory controller and PHY; no host processor, no I/O, no "
-    "regulators",
+    "gpu": "the module while the frame runs: GPU, DRAM, memory controller and PHY, and all that "
+    "the module draws at idle (processor cores, I/O, regulators: gpu/idle)",
+    "accelerator": "the accelerator, DRAM, memory controller and PHY; no host processor, no I/O, "
+    "no regulators",
 }
 _PJ_PER_MW_PS = 1e-3
 _NOTHING = Interval.exact(0.0)
@@ -144,9 +145,7 @@ def _leakage(machine: Accelerator, time_ps: int) -> dict[str, Interval]:
 # --- GPUs ---------------------------------------------------------------------------------------
 
 
-def _gpu(
-    machine: Gpu, mode: str, actions: Mapping[str, int], time_ps: int
-) -> dict[str, Interval]:
+def _gpu(machine: Gpu, mode: str, actions: Mapping[str, int], time_ps: int) -> dict[str, Interval]:
     cost = machine.energy
     prices = {
         "sm/instructions": ("gpu/instructions", cost.instruction_pj),

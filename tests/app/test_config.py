@@ -144,8 +144,8 @@ def test_a_set_camera_source_replaces_the_files(tmp_path: Path) -> None:
 
 def test_a_system_may_change_its_machine(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    changed = "    set: {memory.device: lpddr4-3200, memory.channels.value: 8}\n    method: {kind: s"
-    file.write_text(GOOD.replace("    method: {kind: s", changed))
+    changed = "    set: {memory.device: lpddr4-3200, memory.channels.value: 8}\n    method:"
+    file.write_text(GOOD.replace("    method:", changed))
     machine = load_run(file).systems[1].machine
     channels = machine.memory.channels
     assert (machine.memory.device, channels.value, channels.low, channels.high) == (
@@ -170,9 +170,7 @@ def test_a_system_may_change_its_machine(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_changes_of_a_machine_are_checked(tmp_path: Path, entry: str, expected: str) -> None:
-    text = GOOD.replace(
-        "    method: {kind: s", f"    set:\n      {entry}\n    method: {{kind: s"
-    )
+    text = GOOD.replace("    method: {kind: s", f"    set:\n      {entry}\n    method: {{kind: s")
     message = error_of(tmp_path, text)
     assert message.startswith("run.yaml:9: systems.ours.set: ")
     assert expected in message
