@@ -40,7 +40,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; nothing was written, finished traces are kept", _INTERRUPTED)
     except MemoryError:
-        _fail("out of memory\n  remedy: use a smaller scene, or set memory_limit", 4)
+        _fail("out of memory\n  remedy: use a smaller scene or resolution", 4)
     except Exception as error:
         shown = getattr(error, "show", None)  # a wrong option: click's own words
         if shown is None:
@@ -121,11 +121,10 @@ def machines(
     ] = None,
 ) -> None:
     """List the machines, or the constants of one with their sources."""
-    from rich.console import Console
-
     from archsim.machine_tables import constants_table, machines_table
+    from archsim.progress import output_console
 
-    console = Console(highlight=False)
+    console = output_console()
     console.print(machines_table() if name is None else constants_table(name))
 
 

@@ -42,9 +42,9 @@ def constants_table(name: str) -> RenderableType:
     machine = load_machine(name)
     rows = constants(machine)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("constant", overflow="fold", ratio=3)
-    table.add_column("value", justify="right", overflow="fold", ratio=2)
-    table.add_column("source", overflow="fold", ratio=5)
+    table.add_column("constant", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("source", overflow="fold")
     for row in rows:
         value = Text(f"{row.value:g} {row.unit}".strip())
         if row.low != row.high:

@@ -9,13 +9,23 @@ from typing import Protocol
 
 from rich.console import Console
 
-__all__ = ["ConsoleReporter", "Done", "Reporter", "Silent"]
+__all__ = ["ConsoleReporter", "Done", "Reporter", "Silent", "output_console"]
 
 #: Called with what is done and the total, in a unit of the step's own.
 Done = Callable[[int, int], None]
 
 #: Steps shorter than this leave no line in a log.
 _WORTH_A_LINE_S = 1.0
+
+
+#: Columns of a file or pipe, where nothing needs to fit a window: more than any table has.
+_UNBROKEN = 2000
+
+
+def output_console() -> Console:
+    """Return a console for tables on stdout that breaks lines for terminals only."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_UNBROKEN)
 
 
 class Reporter(Protocol):

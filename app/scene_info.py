@@ -10,12 +10,15 @@ from rich.text import Text
 
 from archsim.base.yaml_places import Places, validate
 from archsim.output import to_json
-from archsim.progress import ConsoleReporter
+from archsim.progress import ConsoleReporter, output_console
 from archsim.traces.gs3d.statistics import scene_statistics
 from archsim.traces.gs3d.workload import Gs3dWorkload, load_scene
 from archsim.words import digits, quantity
 
 __all__ = ["print_scene_info"]
+
+_HASH_LETTERS = 12
+_MOST_HASHES = 4
 
 
 def print_scene_info(file: str, *, lod: int | None, as_json: bool) -> None:
@@ -29,7 +32,7 @@ def print_scene_info(file: str, *, lod: int | None, as_json: bool) -> None:
     if as_json:
         print(to_json(facts), end="")
         return
-    Console(highlight=False).print(_table(facts))
+    output_console().print(_table(facts))
 
 
 def _table(facts: dict[str, Any]) -> Table:
@@ -40,8 +43,17 @@ def _table(facts: dict[str, Any]) -> Table:
         if name != "source":
             table.add_row(name.replace("_", " "), _words(name, value))
     for name, value in facts["source"].items():
-        table.add_row(Text(f"source: {name}", "dim"), Text(str(value), "dim"))
+        shown = _hashes(value) if name == "content" else _words(name, value)
+        table.add_row(Text(f"source: {name.replace('_', ' ')}", "dim"), Text(shown, "dim"))
     return table
+
+
+def _hashes(value: Any) -> str:
+    """Return content hashes cut to what a person compares; ``--json`` has them whole."""
+    hashes = value if isinstance(value, (list, tuple)) else [value]
+    shown = ", ".join(str(item)[:_HASH_LETTERS] for item in hashes[:_MOST_HASHES])
+    more = len(hashes) - _MOST_HASHES
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _words(name: str, value: Any) -> str:
@@ -50,7 +62,9 @@ def _words(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return "   ".join(f"{key} {_number(item)}" for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(_number(item) for item in value)
+        return ", ".join(_words("", item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return _number(value) if isinstance(value, (int, float)) else str(value)
 
 

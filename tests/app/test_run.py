@@ -16,6 +16,7 @@ from PIL import Image
 import archsim
 from archsim.base.errors import ConfigError, InputError, OutputError, ResourceError
 from archsim.cli import main
+from archsim.scene_info import _words
 
 CONFIG: dict[str, Any] = {
     "workload": {
@@ -241,7 +242,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
         (["run", "CONFIG", "--set", "workload.scene=no.ply", "--set", "workload.gaussians="], 3,
          "no.ply"),
         (["run", "CONFIG", "--set", "memory_limit=1 kB", "--set", "workload.gaussians=9100"], 4,
-         "remedy"),
+         "--set 'memory_limit=6 GB'"),
         (["run", "CONFIG", "--out", "CONFIG"], 5, "is no folder"),
         (["run"], 2, "CONFIG"),
         (["run", "CONFIG", "--speed", "1"], 2, "--speed"),
@@ -262,6 +263,21 @@ def test_errors_go_to_stderr_with_their_status(
     assert out == ""
 
 
+def test_scene_info_shows_words_and_short_hashes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = splat(tmp_path / "a.splat", np.random.default_rng(0).uniform(0, 1, (50, 3)))
+    status, text, _ = command("scene", "info", scene, capsys=capsys)
+    (whole,) = json.loads(command("scene", "info", scene, "--json", capsys=capsys)[1])["source"][
+        "content"
+    ]
+    assert status == 0
+    assert f"  {whole[:12]} " in text
+    assert whole[:13] not in text
+    assert "[" not in text
+    assert _words("antialiased", False) == "no"
+
+
 def test_machines_scene_schema_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     status, text, _ = command("machines", capsys=capsys)
     assert status == 0
@@ -269,6 +285,9 @@ def test_machines_scene_schema_and_version(capsys: pytest.CaptureFixture[str]) -
     status, text, _ = command("machines", "orin-nx-16gb", capsys=capsys)
     assert status == 0
     assert "assumed" in text
+    rows = [line for line in text.splitlines() if "nvpmodel configuration files" in line]
+    assert all("LineageOS/android_device_nvidia_concord" in line for line in rows)  # unbroken
+    assert any(line.startswith("machine.modes.MAXN.memory_mt_s  ") for line in rows)
     status, text, _ = command("scene", "info", "builtin:object", "--json", capsys=capsys)
     assert status == 0
     assert json.loads(text)["gaussians"] == 100_000

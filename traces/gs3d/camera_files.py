@@ -14,6 +14,7 @@ import numpy.typing as npt
 from archsim.base.errors import InputError
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.colmap import is_colmap_folder, read_colmap
+from archsim.traces.gs3d.formats.json_words import json_problem
 
 __all__ = ["load_camera_file", "pose_matrix", "resize"]
 
@@ -78,7 +79,7 @@ def _read_json(path: Path, resolution: tuple[int, int] | None) -> list[Camera]:
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, OSError) as error:
-        raise InputError(f"truncated or not JSON: {error}", place=str(path),
+        raise InputError(json_problem(error), place=str(path),
                          remedy=_AGAIN) from error  # fmt: skip
     read: Callable[[Any, Any, tuple[int, int] | None, str], Camera]
     if isinstance(data, list):
@@ -91,9 +92,11 @@ def _read_json(path: Path, resolution: tuple[int, int] | None) -> list[Camera]:
     for index, item in enumerate(items):
         place = f"{path}, camera {index}"
         try:
+            if not isinstance(item, dict):
+                raise TypeError("it is no mapping")
             cameras.append(read(item, data, resolution, place))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"a camera without usable {error}", place=place,
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError(f"a camera cannot be used: {json_problem(error)}", place=place,
                              remedy=_AGAIN) from error  # fmt: skip
     return cameras
 

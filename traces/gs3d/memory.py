@@ -9,11 +9,20 @@ import psutil
 from archsim.base.errors import ResourceError
 from archsim.base.units import format_quantity
 
-__all__ = ["AVAILABLE_SHARE", "check_memory", "default_memory_limit_bytes", "scene_bytes"]
+__all__ = [
+    "AVAILABLE_SHARE",
+    "MORE_MEMORY",
+    "check_memory",
+    "default_memory_limit_bytes",
+    "scene_bytes",
+]
 
 #: Share of the available memory a scene may take by default; rendering needs the rest
 #: (about 130 bytes per visible Gaussian and 12 per Gaussian-tile pair).
 AVAILABLE_SHARE = 0.6
+
+#: End of the remedy of every scene that is too large.
+MORE_MEMORY = "allow a run more memory, for example --set 'memory_limit=6 GB'"
 
 _CGROUP = Path("/sys/fs/cgroup")
 

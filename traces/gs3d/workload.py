@@ -34,7 +34,7 @@ from archsim.traces.gs3d.cameras import (
 )
 from archsim.traces.gs3d.compose import Composition, compose_scenes, composition_size
 from archsim.traces.gs3d.formats.scene_file import Progress
-from archsim.traces.gs3d.memory import check_memory
+from archsim.traces.gs3d.memory import MORE_MEMORY, check_memory
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.scene_ref import SceneRef
 
@@ -173,11 +173,11 @@ def load_scene(
     """
     if isinstance(workload.scene, Composition):
         _, _, needed = composition_size(workload.scene, workload.sh_degree)
-        remedy = "use fewer copies or coarser levels of detail, or raise the memory limit"
+        remedy = f"use fewer copies or coarser levels of detail, or {MORE_MEMORY}"
         check_memory(needed, memory_limit_bytes, place="composed scene", remedy=remedy)
         return compose_scenes(workload.scene, workload.sh_degree, seed, progress)
     ref = _ref(workload)
-    remedy = "choose a coarser level of detail or fewer Gaussians, or raise the memory limit"
+    remedy = f"choose a coarser level of detail or fewer Gaussians, or {MORE_MEMORY}"
     check_memory(ref.size()[2], memory_limit_bytes, place=workload.scene, remedy=remedy)
     return ref.load(seed, progress)
 

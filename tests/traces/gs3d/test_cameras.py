@@ -244,10 +244,18 @@ def test_bad_poses_name_the_camera(tmp_path, entry, words):
 
 def test_bad_camera_files(tmp_path):
     path = tmp_path / "cameras.json"
-    for content, words in (("[{", "not JSON"), ("[]", "no cameras"), ('{"a": 1}', "neither")):
-        path.write_text(content)
-        with pytest.raises(InputError, match=words):
+    for content, words in (
+        (b"[{", "not JSON: it ends in the middle, in line 1"),
+        (b'[\n{"a" 1}]', "not JSON: wrong from line 2, column 6 on"),
+        (b"\x80PNG\xff", "not JSON: byte 0 is no text"),
+        (b"[]", "no cameras"),
+        (b'{"a": 1}', "neither"),
+        (b"[7]", "it is no mapping"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=words) as caught:
             load_camera_file(path)
+        assert "Error" not in str(caught.value)
     with pytest.raises(InputError, match="no such camera file"):
         load_camera_file(tmp_path / "none.json")
     (tmp_path / "empty").mkdir()

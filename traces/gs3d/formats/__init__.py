@@ -11,13 +11,14 @@ from pathlib import Path
 from archsim.base.errors import InputError
 from archsim.traces.gs3d.formats.compressed_ply import open_compressed_ply
 from archsim.traces.gs3d.formats.inria_ply import open_inria_ply
+from archsim.traces.gs3d.formats.json_words import json_problem
 from archsim.traces.gs3d.formats.ply_header import read_ply_header
 from archsim.traces.gs3d.formats.scene_file import Progress, SceneFile
 from archsim.traces.gs3d.formats.sog import Folder, Zip, open_sog
 from archsim.traces.gs3d.formats.splat import open_splat
 from archsim.traces.gs3d.formats.spz import open_spz
 from archsim.traces.gs3d.formats.streamed_sog import open_streamed_sog
-from archsim.traces.gs3d.memory import check_memory
+from archsim.traces.gs3d.memory import MORE_MEMORY, check_memory
 from archsim.traces.gs3d.scene import Scene
 
 __all__ = ["FORMATS", "SceneFile", "load_scene_file", "open_scene_file"]
@@ -97,7 +98,7 @@ def load_scene_file(
         file.needed_bytes,
         memory_limit_bytes,
         place=str(path),
-        remedy="choose a coarser level of detail or a smaller scene, or raise the memory limit",
+        remedy=f"choose a coarser level of detail or a smaller scene, or {MORE_MEMORY}",
     )
     return file.load(progress)
 
@@ -150,7 +151,7 @@ def _open_json(path: Path, lod: int | None) -> SceneFile:
     try:
         meta = json.loads(path.read_bytes())
     except ValueError as error:
-        raise InputError(f"truncated or not JSON: {error}", place=str(path),
+        raise InputError(json_problem(error), place=str(path),
                          remedy="copy or download the file again") from error  # fmt: skip
     if isinstance(meta, dict) and "lodLevels" in meta:
         return open_streamed_sog(path, lod)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from archsim.base.errors import InputError
+from archsim.traces.gs3d.formats.json_words import json_problem
 from archsim.traces.gs3d.formats.scene_file import BLOCK, Progress, SceneArrays, SceneFile
 from archsim.traces.gs3d.formats.smallest_three import unpack_smallest_three
 from archsim.traces.gs3d.scene import F32
@@ -123,7 +124,7 @@ def open_sog(source: SogFiles, path: Path) -> Sog:
             names += [str(n) for n in meta["shN"]["files"]]
             degree = int(meta["shN"]["bands"]) if version == 2 else _palette_degree(source, meta)
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"not a SOG's meta.json: {type(error).__name__} {error}", place=place,
+        raise InputError(f"meta.json is no SOG's: {json_problem(error)}", place=place,
                          remedy=remedy) from error  # fmt: skip
     if not 0 <= degree <= 3:
         raise InputError(f"{degree} SH bands; 0 to 3 are possible", place=place, remedy=remedy)
