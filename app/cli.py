@@ -83,7 +83,7 @@ def run(
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the result: new, empty or an earlier result, which is "
-                     "replaced. Default: archsim-out/NAME."),
+                     "replaced. Default: archsim-out/NAME, with a --set scene's name appended."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="In place of the configuration's.")] = None,
 ) -> None:  # fmt: skip
@@ -91,10 +91,11 @@ def run(
     from rich.console import Console
 
     from archsim.api import run as run_config
+    from archsim.output import default_folder
     from archsim.progress import ConsoleReporter
     from archsim.table import comparison
 
-    where = out if out is not None else Path("archsim-out") / Path(config).stem
+    where = out if out is not None else default_folder(config, assignments or [])
     errors = Console(stderr=True)
     result = run_config(
         config,

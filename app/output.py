@@ -6,14 +6,15 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from archsim.base.errors import OutputError
+from archsim.base.hashing import hash_data
 
-__all__ = ["check_destination", "to_json", "write_folder"]
+__all__ = ["check_destination", "default_folder", "to_json", "write_folder"]
 
 _RESULT = "result.json"
 _MANIFEST = "manifest.json"
@@ -25,6 +26,25 @@ _SCHEMA_PREFIX = "archsim-result-"
 def to_json(data: Any) -> str:
     """Return ``data`` as indented JSON with a final newline; NaN and infinity are refused."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def default_folder(config: str, assignments: Iterable[str]) -> Path:
+    """Return where a run without ``--out`` goes: one folder per configuration and given scene."""
+    name = Path(config).stem
+    for assignment in assignments:
+        key, _, scene = assignment.partition("=")
+        if key.strip() == "workload.scene":
+            name = f"{Path(config).stem}-{_scene_name(scene.strip())}"
+    return Path("archsim-out") / name
+
+
+def _scene_name(scene: str) -> str:
+    if scene.startswith("{"):
+        return f"composition-{hash_data(scene)[:8]}"
+    path = Path(scene.strip("'\"").removeprefix("builtin:"))
+    named = path.parent if path.name in ("meta.json", "lod-meta.json") else path
+    stem = named.absolute().name.split(".")[0]  # compressed.ply is one ending
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem)
 
 
 def check_destination(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archsim.base.errors import OutputError
-from archsim.output import check_destination, to_json, write_folder
+from archsim.output import check_destination, default_folder, to_json, write_folder
 
 
 def fill(number: int) -> "Filler":
@@ -161,6 +161,26 @@ def test_a_failed_swap_puts_the_earlier_result_back(
     with pytest.raises(OutputError, match="Input/output error"):
         write_folder(out, fill(2))
     assert number_in(out) == 1
+
+
+@pytest.mark.parametrize(
+    ("assignments", "name"),
+    [
+        ([], "mine"),
+        (["workload.lod=2"], "mine"),
+        (["workload.scene=scenes/biker.compressed.ply"], "mine-biker"),
+        (["workload.scene=playbot/lod-meta.json"], "mine-playbot"),
+        (["workload.scene=builtin:object"], "mine-object"),
+        (["workload.scene=a.ply", "workload.scene=b c.ply"], "mine-b_c"),
+    ],
+)
+def test_each_scene_has_a_folder_of_its_own(assignments: list[str], name: str) -> None:
+    assert default_folder("runs/mine.yaml", assignments) == Path("archsim-out") / name
+
+
+def test_compositions_have_folders_apart() -> None:
+    folders = {default_folder("a", [f"workload.scene={{compose: [{i}]}}"]) for i in range(2)}
+    assert len(folders) == 2
 
 
 def test_numbers_that_are_none_are_refused() -> None:
