@@ -129,7 +129,7 @@ def buffer_cost(buffer: Buffer, node_nm: float, cell: str) -> BufferCost:
     """
     capacity, bits_per_word = buffer.capacity_bytes, buffer.word_bits
     copies = 2 if buffer.double else 1
-    corners = []
+    corners: list[tuple[Sram, float, float]] = []
     for bytes_ in dict.fromkeys((capacity.value, capacity.low, capacity.high)):
         for banks in dict.fromkeys((buffer.banks.value, buffer.banks.low, buffer.banks.high)):
             for bits in dict.fromkeys((bits_per_word.value, bits_per_word.low, bits_per_word.high)):

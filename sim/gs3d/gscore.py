@@ -80,8 +80,10 @@ class Gscore:
         """Return what the timing model is and is not."""
         return (
             "chunk-level tokens on the units of four cores, in order per core, with double buffers "
-            "as credits; counts recorded from the scene; unit latencies and dataflow second-hand, "
-            "not compared with GSCore's own simulator"
+            "as credits; ports bound stages, bank conflicts are left out; Gaussians stream through "
+            "the input FIFO, whose depth beyond two per conversion unit changes nothing; counts "
+            "recorded from the scene; unit latencies and dataflow second-hand, not compared with "
+            "GSCore's own simulator"
         )
 
     def assumed(self) -> dict[str, str]:

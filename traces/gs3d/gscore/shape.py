@@ -17,8 +17,14 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit
 
-__all__ = ["box_touches", "candidate_bitmaps", "oriented_box", "scatter_pairs", "tested_box",
-           "tested_boxes"]  # fmt: skip
+__all__ = [
+    "box_touches",
+    "candidate_bitmaps",
+    "intersection_box",
+    "intersection_boxes",
+    "oriented_box",
+    "scatter_pairs",
+]  # fmt: skip
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +68,7 @@ def box_touches(
 
 
 @njit()
-def tested_box(
+def intersection_box(
     cov2d: Array, radius: Array, tile_rect: Array, min_aspect: float, sigmas: float
 ) -> tuple[bool, float, float, float, float]:
     """Return the box that a Gaussian's subtiles are tested with, as :func:`oriented_box` does.
@@ -81,13 +87,13 @@ def tested_box(
 
 
 @njit()
-def tested_boxes(
+def intersection_boxes(
     cov2d: Array, radius: Array, tile_rect: Array, min_aspect: float, sigmas: float
 ) -> Array:
-    """Return half lengths and direction of every Gaussian's :func:`tested_box`, (V, 4) float64."""
+    """Return every :func:`intersection_box`: half lengths and direction, (V, 4) float64."""
     boxes = np.empty((cov2d.shape[0], 4), np.float64)
     for g in range(cov2d.shape[0]):
-        _, boxes[g, 0], boxes[g, 1], boxes[g, 2], boxes[g, 3] = tested_box(
+        _, boxes[g, 0], boxes[g, 1], boxes[g, 2], boxes[g, 3] = intersection_box(
             cov2d[g], radius[g], tile_rect[g], min_aspect, sigmas
         )
     return boxes
@@ -133,7 +139,7 @@ def candidate_bitmaps(
     for g in range(first, last):
         x0, y0, x1, y1 = tile_rect[g, 0], tile_rect[g, 1], tile_rect[g, 2], tile_rect[g, 3]
         mean_x, mean_y = np.float64(mean2d[g, 0]), np.float64(mean2d[g, 1])
-        is_oriented, major, minor, cosine, sine = tested_box(
+        is_oriented, major, minor, cosine, sine = intersection_box(
             cov2d[g], radius[g], tile_rect[g], min_aspect, sigmas
         )
         oriented += is_oriented

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_gaussian
 from archsim.traces.gs3d.gscore.record import GscoreParameters
-from archsim.traces.gs3d.gscore.shape import box_touches, tested_boxes
+from archsim.traces.gs3d.gscore.shape import box_touches, intersection_boxes
 from archsim.traces.gs3d.projection import Projected
 from archsim.traces.gs3d.sorting import depth_order
 from archsim.traces.gs3d.streaminggs.batches import batches
@@ -117,7 +117,7 @@ def stream_groups(
     features = gaussian_features(projected)[by_voxel]
     tiles = projected.tile_rect[by_voxel]
     box = GscoreParameters()
-    boxes = tested_boxes(
+    boxes = intersection_boxes(
         projected.cov2d[by_voxel], projected.radius[by_voxel], tiles, box.obb_min_aspect,
         box.obb_sigmas,
     )  # fmt: skip

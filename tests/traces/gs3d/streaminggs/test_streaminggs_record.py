@@ -12,7 +12,7 @@ from archsim.base.errors import ConfigError
 from archsim.traces.gs3d.cameras import Orbit, bounds_of, orbit_cameras
 from archsim.traces.gs3d.formats import load_scene_file
 from archsim.traces.gs3d.gscore.record import GscoreParameters, record_gscore
-from archsim.traces.gs3d.gscore.shape import box_touches, tested_boxes
+from archsim.traces.gs3d.gscore.shape import box_touches, intersection_boxes
 from archsim.traces.gs3d.reference import BLEND_RULES, render_reference
 from archsim.traces.gs3d.streaminggs.filters import filter_visits, gaussian_extents
 from archsim.traces.gs3d.streaminggs.grid import build_grid
@@ -46,7 +46,9 @@ def voxel_lists(scene, camera, parameters):
 def touched_pixels(projected, p, x0, y0, shape):
     """Pixels whose 8x8 subtile meets the Gaussian's box as GSCore tests it."""
     row = slice(p, p + 1)
-    box = tested_boxes(projected.cov2d[row], projected.radius[row], projected.tile_rect[row], 2, 3)
+    box = intersection_boxes(
+        projected.cov2d[row], projected.radius[row], projected.tile_rect[row], 2, 3
+    )
     touched = np.zeros(shape, bool)
     mean_x, mean_y = projected.mean2d[p].astype(float)
     for y in range(0, shape[0], 8):
