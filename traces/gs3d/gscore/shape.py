@@ -24,7 +24,7 @@ __all__ = [
     "intersection_boxes",
     "oriented_box",
     "scatter_pairs",
-]  # fmt: skip
+]
 
 Array = npt.NDArray[Any]
 
