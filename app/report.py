@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from archsim.charts import CAUSES, cause_chart, part_charts, ratio_chart, timeline_chart
+from archsim.counted import MEANING
 from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size, ssim
 
 __all__ = ["render_report"]
@@ -236,10 +237,15 @@ def _picture(image: npt.NDArray[np.uint8]) -> str:
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _counts(systems: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+def _counts(systems: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """Return rows of (name, meaning, value per system)."""
     names = dict.fromkeys(name for s in systems.values() for name in s["counts"])
     return [
-        (name.replace("_", " "), [_count(name, s["counts"].get(name)) for s in systems.values()])
+        (
+            name.replace("_", " "),
+            MEANING.get(name, ""),
+            [_count(name, s["counts"].get(name)) for s in systems.values()],
+        )
         for name in names
     ]
 

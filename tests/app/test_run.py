@@ -16,6 +16,7 @@ from PIL import Image
 import archsim
 from archsim.base.errors import ConfigError, InputError, OutputError, ResourceError
 from archsim.cli import main
+from archsim.counted import MEANING
 from archsim.scene_info import _words
 
 CONFIG: dict[str, Any] = {
@@ -87,6 +88,9 @@ def test_a_run_gives_a_folder_a_table_and_a_report(
         assert sum(system["dram_bytes_by_stream"].values()) == system["dram_bytes"]
         assert system["assumed"]
         assert system["fidelity"]
+    counted = {name for system in result["systems"].values() for name in system["counts"]}
+    assert counted == set(MEANING)  # each is explained, and nothing else
+    assert MEANING["subtile_work"] in (out / "report.html").read_text()
     assert result["systems"]["orin-nx"]["exact"] is True
     for system in result["systems"].values():  # one frame: its quality is the mean
         for key in ("exact", "psnr_db", "ssim"):
