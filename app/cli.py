@@ -86,6 +86,10 @@ def run(
                      "replaced. Default: archsim-out/NAME, with a --set scene's name appended."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="In place of the configuration's.")] = None,
+    engine: Annotated[
+        Literal["auto", "simpy", "compiled"],
+        typer.Option(help="What executes the programs; the result is the same."),
+    ] = "auto",
 ) -> None:  # fmt: skip
     """Run a configuration: compare its systems in a table, files and an HTML report."""
     from rich.console import Console
@@ -102,6 +106,7 @@ def run(
         set=assignments or [],
         out=where,
         seed=seed,
+        engine=engine,
         reporter=ConsoleReporter(errors),
         command=["archsim", *sys.argv[1:]],
     )

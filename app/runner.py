@@ -13,6 +13,7 @@ from archsim.base.hashing import hash_data
 from archsim.config import ResolvedRun, SystemPlan
 from archsim.progress import Reporter
 from archsim.sim.area import area_mm2
+from archsim.sim.engine import Engine
 from archsim.sim.program import Program
 from archsim.sim.provenance import assumed_constants
 from archsim.sim.result import FrameResult, SystemResult
@@ -51,6 +52,7 @@ class Outcome:
         Warnings a user should see with the result: of the scene and of the methods.
     traces_recorded, traces_reused
         How many traces were recorded now, and how many came from the cache.
+    engines : name of a system -> the executors that its frames were simulated with
     """
 
     results: list[SystemResult]
@@ -60,9 +62,11 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     traces_recorded: int = 0
     traces_reused: int = 0
+    engines: dict[str, list[str]] = field(default_factory=dict)
 
 
-def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> Outcome:
+def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter,
+                engine: Engine = "auto") -> Outcome:  # fmt: skip
     """Run every system of a configuration on every camera.
 
     The scene is decoded, and a camera's reference rendered, only when a trace is missing.
@@ -77,7 +81,9 @@ def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> O
             trace = recorder.trace(plan, camera)
             with reporter.step(f"simulating {plan.name}, {camera.name}") as progress:
                 program = plan.method.program(trace, plan.machine, plan.mode, plan.config)
-                frame = simulate(program, plan.machine, plan.mode, camera.name, progress=progress)
+                frame = simulate(
+                    program, plan.machine, plan.mode, camera.name, engine=engine, progress=progress
+                )
             frames[plan.name].append(replace(frame, quality=trace.meta["quality"]))
             metas[plan.name].append(trace.meta)
             images |= _images(f"{plan.name}-{camera.name}", trace)
@@ -92,6 +98,7 @@ def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter) -> O
         [f"warning: {text}" for text in recorder.facts["warnings"]] + _method_notes(metas),
         recorder.recorded,
         recorder.reused,
+        {name: sorted({frame.engine for frame in mine}) for name, mine in frames.items()},
     )
 
 

@@ -43,6 +43,9 @@ class FrameResult:
     quality
         Of this frame's image, as :attr:`SystemResult.quality`; the simulated time does not need
         it, so it is added to what :func:`archsim.sim.simulate.simulate` gives.
+    engine
+        The executor used, ``simpy`` or ``compiled``: how the frame came about, no part of what it
+        is, so that frames compare equal and ``result.json`` leaves it out.
     """
 
     camera: str
@@ -54,6 +57,7 @@ class FrameResult:
     energy_by_component_pj: dict[str, Interval]
     actions: dict[str, int]
     quality: dict[str, Any] = field(default_factory=dict)
+    engine: str = field(default="simpy", compare=False)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from archsim.sim.checks import check_ports, check_run
 from archsim.sim.dram.row import RowDram
 from archsim.sim.dram.row import fidelity as dram_fidelity
 from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj
-from archsim.sim.kernel import Progress, execute
+from archsim.sim.engine import Engine, execute_with
+from archsim.sim.kernel import Progress
 from archsim.sim.program import Program
 from archsim.sim.result import FrameResult
 from archsim.sim.schedule import Schedule
@@ -40,17 +41,19 @@ def simulate(
     mode: str | None,
     camera_name: str,
     *,
+    engine: Engine = "auto",
     progress: Progress | None = None,
 ) -> FrameResult:
     """Execute a frame's program on a machine; return its time, causes, traffic and energy.
 
-    ``mode`` is the power mode of a GPU, ``None`` for its default. Raises :class:`ConfigError`
+    ``mode`` is the power mode of a GPU, ``None`` for its default; ``engine`` is the executor,
+    which changes nothing but how long this takes. Raises :class:`ConfigError`
     for a mode that the machine does not have, :class:`DeadlockError` for a program that cannot
     finish, and :class:`CheckError` for a result that breaks a physical bound.
     """
     mode = power_mode(machine, mode)
     dram = row_dram(machine, mode)
-    schedule = execute(program, dram, progress=progress)
+    schedule, used = execute_with(engine, program, dram, progress=progress)
     check_run(program, schedule, dram)
     if isinstance(machine, Accelerator):
         check_ports(program, schedule, machine)
@@ -66,6 +69,7 @@ def simulate(
             dram_counts=schedule.dram_counts,
         ),
         actions=program.actions,
+        engine=used,
     )  # fmt: skip
 
 
