@@ -67,15 +67,12 @@ def cut_tokens(trace: Trace, max_tasks: int) -> Tokens:
     visit_start = np.append(start[:-1][group] + rank * per_token, start[-1])
     empty = np.zeros(0, np.int64)
     cut = Tokens(visit_start, group, empty, empty, empty, empty, empty)
-    return Tokens(
-        visit_start,
-        group,
-        *(
-            cut.per_visit_sum(trace.columns[f"visit.{name}"])
-            for name in ("loaded", "coarse_pass", "fine_pass", "subtile_work")
-        ),
-        trace.columns["visit.fine_pass"],
+    loaded, coarse_pass, fine_pass, subtile_work = (
+        cut.per_visit_sum(trace.columns[f"visit.{name}"])
+        for name in ("loaded", "coarse_pass", "fine_pass", "subtile_work")
     )
+    visit_fine_pass = trace.columns["visit.fine_pass"]
+    return Tokens(visit_start, group, loaded, coarse_pass, fine_pass, subtile_work, visit_fine_pass)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ def test_a_buffer_that_moves_more_than_its_ports_is_refused():
     cycles = frame.time_ps // 1000  # at 1 GHz
     simulate(program(action="feature/read_bytes", count=cycles * 4 * 32), machine, None, "front")
     too_many = program(action="feature/read_bytes", count=(cycles + 2) * 4 * 32)
-    with pytest.raises(CheckError, match=r"feature read \d+ and wrote 0 bytes in .* 4 banks") as bad:
+    with pytest.raises(
+        CheckError, match=r"feature read \d+ and wrote 0 bytes in .* 4 banks"
+    ) as bad:
         simulate(too_many, machine, None, "front")
     assert "more banks or wider words" in bad.value.remedy
 
