@@ -69,7 +69,10 @@ from numba.core.caching import FunctionCache  # noqa: E402
 prange = numba.prange
 
 
-class _ForgivingCache(FunctionCache):  # type: ignore[misc]
+_Cache: Any = FunctionCache  # numba has no types
+
+
+class _ForgivingCache(_Cache):  # type: ignore[misc]
     """numba's cache of one function; when it is damaged or full, code is compiled as without."""
 
     _told = False
