@@ -115,9 +115,9 @@ def _initial_state(program: Program, tables: Tables) -> loop.State:
 
 
 def _memory(dram: RowDram) -> loop.Memory:
-    arrays, moved, clocks, picoseconds = dram.compiled()
+    arrays, _, clocks, picoseconds = dram.compiled()
     common = math.gcd(clocks, picoseconds)
-    return loop.Memory(arrays, moved, np.array([clocks // common, picoseconds // common], np.int64))
+    return loop.Memory(arrays, np.array([clocks // common, picoseconds // common], np.int64))
 
 
 @cache

@@ -68,13 +68,12 @@ class State(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The DRAM model: its arrays as ``serve`` takes them, its burst counter and its clock.
+    """The DRAM model: its arrays as ``serve`` takes them, the last counts bursts; and its clock.
 
     ``clock`` is (m, k): m clocks take k picoseconds.
     """
 
     arrays: Any
-    moved: I64
     clock: I64
 
 
@@ -116,7 +115,8 @@ def advance(t: Tables, s: State, m: Memory, budget: int) -> int:
     c, waits_for, start, finish, bursts = s.scalars, s.waits_for, s.start, s.finish, s.bursts
     free, position, is_stirred, stirred_units = s.free, s.position, s.is_stirred, s.stirred
     room_left, running, ready, line_size = s.room_left, s.running, s.ready, s.line_size
-    dram, moved, clocks, picoseconds = m.arrays, m.moved, m.clock[0], m.clock[1]
+    parameters, channels, counters, banks, resources, queues, moved = m.arrays
+    clocks, picoseconds = m.clock[0], m.clock[1]
 
     n = unit_of.size
     dispatches, now, instant = c[S_DISPATCHES], c[S_NOW], c[S_INSTANT]
@@ -185,8 +185,8 @@ def advance(t: Tables, s: State, m: Memory, budget: int) -> int:
             before = moved[0]
             if last > run:
                 until = serve(
-                    *dram, clock, address[begin:end], size[begin:end], run - begin, last - begin,
-                    write[stream],
+                    parameters, channels, counters, banks, resources, queues, moved, clock,
+                    address[begin:end], size[begin:end], run - begin, last - begin, write[stream],
                 )  # fmt: skip
                 clock_end = max(clock_end, until)
             bursts[stream] += moved[0] - before
