@@ -44,6 +44,7 @@ bench: $(VENV)/.test
 	$(WITH_DATA) $(BIN)/python -P benchmarks/main_job.py
 	$(BIN)/python -P benchmarks/reference_renderer.py "$(DATA)/gs3d/playcanvas/playbot" --lod 0 --threads 1
 	$(BIN)/python -P benchmarks/room_scale.py
+	$(WITH_DATA) $(BIN)/python -P benchmarks/executors.py
 
 clean:
 	rm -rf $(VENV) .lint build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
