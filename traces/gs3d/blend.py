@@ -36,6 +36,7 @@ __all__ = [
     "blend_gaussian",
     "blend_row",
     "row_interval",
+    "row_pixels",
 ]
 
 Array = npt.NDArray[Any]
@@ -102,6 +103,29 @@ def row_interval(
 
 
 @njit()
+def row_pixels(
+    y: int, x0: int, x1: int, mean_x: float, mean_y: float, a: float, b: float, c: float,
+    reach: float, rule: BlendRule,
+) -> tuple[int, int]:  # fmt: skip
+    """Return the part of the pixels [x0, x1) of row ``y`` that ``-2 power <= reach`` touches."""
+    dy = np.float64(mean_y) - (y + rule.pixel_offset)
+    conic_a, conic_b, conic_c = np.float64(a), np.float64(b), np.float64(c)
+    if not conic_a > 0.0:
+        return x0, x1
+    # roots of a dx^2 + 2 b dy dx + (c dy^2 - reach)
+    spread = conic_a * reach - (conic_a * conic_c - conic_b * conic_b) * dy * dy
+    if not spread >= 0.0:
+        return x0, x0
+    half = math.sqrt(spread) / conic_a
+    centre = np.float64(mean_x) - rule.pixel_offset + conic_b * dy / conic_a
+    if not (centre + half >= x0 and centre - half <= x1):
+        return x0, x0
+    # clamped in floating point: the ends of a huge Gaussian do not fit an integer
+    first = math.ceil(max(centre - half, np.float64(x0)))
+    return first, math.floor(min(centre + half, np.float64(x1 - 1))) + 1
+
+
+@njit()
 def blend_row(
     y: int, x0: int, x1: int, origin_x: int, origin_y: int,
     mean_x: float, mean_y: float, a: float, b: float, c: float, reach: float,
@@ -114,18 +138,7 @@ def blend_row(
     """
     dy = np.float64(mean_y) - (y + rule.pixel_offset)
     conic_a, conic_b, conic_c = np.float64(a), np.float64(b), np.float64(c)
-    if conic_a > 0.0:
-        # roots of a dx^2 + 2 b dy dx + (c dy^2 - reach)
-        spread = conic_a * reach - (conic_a * conic_c - conic_b * conic_b) * dy * dy
-        if not spread >= 0.0:
-            return 0, 0, 0
-        half = math.sqrt(spread) / conic_a
-        centre = np.float64(mean_x) - rule.pixel_offset + conic_b * dy / conic_a
-        if not (centre + half >= x0 and centre - half <= x1):
-            return 0, 0, 0
-        # clamped in floating point: the ends of a huge Gaussian do not fit an integer
-        x0 = math.ceil(max(centre - half, np.float64(x0)))
-        x1 = math.floor(min(centre + half, np.float64(x1 - 1))) + 1
+    x0, x1 = row_pixels(y, x0, x1, mean_x, mean_y, a, b, c, reach, rule)
     passed = blends = finished = 0
     row = y - origin_y
     quadratic_y = 0.5 * conic_c * dy * dy
@@ -150,10 +163,10 @@ def blend_row(
             finished += 1
             continue
         weight = before * alpha
-        colour[row, column, 0] += np.float32(weight * red)
-        colour[row, column, 1] += np.float32(weight * green)
-        colour[row, column, 2] += np.float32(weight * blue)
-        transmittance[row, column] = np.float32(after)
+        colour[row, column, 0] += colour.dtype.type(weight * red)
+        colour[row, column, 1] += colour.dtype.type(weight * green)
+        colour[row, column, 2] += colour.dtype.type(weight * blue)
+        transmittance[row, column] = transmittance.dtype.type(after)
         blends += 1
     return passed, blends, finished
 
@@ -180,8 +193,8 @@ def blend_gaussian(
         One Gaussian: elements of ``Projected.mean2d``, ``conic``, ``opacity`` and ``rgb``.
     reach
         ``alpha_reach(opacity, rule.alpha_min)``.
-    transmittance : (h, w) float32
-    colour : (h, w, 3) float32
+    transmittance : (h, w) float32 or float64
+    colour : (h, w, 3) float32 or float64
     done : (h, w) uint8
         Accumulators, changed in place; ``done`` is nonzero where a pixel is finished.
     rule

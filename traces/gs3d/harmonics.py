@@ -14,20 +14,15 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit
 
-__all__ = ["sh_colour"]
+__all__ = ["sh_colour", "sh_weights"]
 
 
 @njit()
-def sh_colour(
-    coefficients: npt.NDArray[Any], x: float, y: float, z: float
-) -> tuple[float, float, float]:
-    """Return red, green and blue seen along the unit direction (x, y, z), clamped at 0.
+def sh_weights(terms: int, x: float, y: float, z: float) -> npt.NDArray[np.float64]:
+    """Return the basis at the unit direction (x, y, z), shape (16,); the first ``terms`` are set.
 
-    ``coefficients`` is (1, 4, 9 or 16, 3), DC first; the colour is their sum with the basis, plus
-    one half (3DGS' convention for a DC of zero being grey). The direction points from the camera
-    to the Gaussian.
+    ``terms`` is 1, 4, 9 or 16.
     """
-    terms = coefficients.shape[0]
     weights = np.empty(16, np.float64)
     weights[0] = 0.28209479177387814  # sqrt(1 / 4 pi)
     if terms > 1:
@@ -50,6 +45,21 @@ def sh_colour(
             weights[13] = -0.4570457994644658 * x * (4.0 * zz - xx - yy)
             weights[14] = 1.445305721320277 * z * (xx - yy)  # sqrt(105 / 16 pi)
             weights[15] = -0.5900435899266435 * x * (xx - 3.0 * yy)
+    return weights
+
+
+@njit()
+def sh_colour(
+    coefficients: npt.NDArray[Any], x: float, y: float, z: float
+) -> tuple[float, float, float]:
+    """Return red, green and blue seen along the unit direction (x, y, z), clamped at 0.
+
+    ``coefficients`` is (1, 4, 9 or 16, 3), DC first; the colour is their sum with the basis, plus
+    one half (3DGS' convention for a DC of zero being grey). The direction points from the camera
+    to the Gaussian.
+    """
+    terms = coefficients.shape[0]
+    weights = sh_weights(terms, x, y, z)
     red = green = blue = 0.5
     for term in range(terms):
         red += weights[term] * coefficients[term, 0]

@@ -27,7 +27,18 @@ from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.harmonics import sh_colour
 from archsim.traces.gs3d.scene import Scene
 
-__all__ = ["RULES", "Projected", "ProjectionRule", "Variant", "project"]
+__all__ = [
+    "RULES",
+    "Projected",
+    "ProjectionRule",
+    "Variant",
+    "View",
+    "covariance2d",
+    "image_rows",
+    "principal_axis",
+    "project",
+    "view_of",
+]
 
 Variant = Literal["inria", "gsplat"]
 Array = npt.NDArray[Any]
@@ -108,7 +119,7 @@ RULES: dict[Variant, ProjectionRule] = {
 }
 
 
-class _View(NamedTuple):
+class View(NamedTuple):
     """A camera in numbers: intrinsics, clamps of x/z and y/z, position, tile grid."""
 
     fx: float
@@ -159,7 +170,7 @@ def project(
     columns = tuple(vars(projected).values())
     world_to_camera = np.ascontiguousarray(camera.world_to_camera, dtype=np.float64)
     parameters = (scene.means, scene.scales, scene.quats, scene.opacities, scene.sh)
-    rule, view = RULES[variant], _view(camera, RULES[variant], tile)
+    rule, view = RULES[variant], view_of(camera, RULES[variant], tile)
     chunks = -(-count // _CHUNK)
     kept = np.zeros(chunks, np.int64)
     for first in range(0, chunks, _CHUNKS_PER_CALL):
@@ -177,7 +188,8 @@ def project(
     return Projected(*(column[:visible].copy() for column in columns))
 
 
-def _view(camera: Camera, rule: ProjectionRule, tile: int) -> _View:
+def view_of(camera: Camera, rule: ProjectionRule, tile: int) -> View:
+    """Return a camera in numbers for compiled code, with a grid of tiles of this side."""
     half_x, half_y = 0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy
     if rule.asymmetric_clamp:
         low_x = -(camera.cx / camera.fx + 0.3 * half_x)
@@ -188,7 +200,7 @@ def _view(camera: Camera, rule: ProjectionRule, tile: int) -> _View:
         high_x, high_y = 1.3 * half_x, 1.3 * half_y
         low_x, low_y = -high_x, -high_y
     eye = camera.position
-    return _View(
+    return View(
         float(camera.fx), float(camera.fy), float(camera.cx), float(camera.cy),
         low_x, high_x, low_y, high_y, float(eye[0]), float(eye[1]), float(eye[2]),
         tile, -(-camera.width // tile), -(-camera.height // tile),
@@ -198,7 +210,7 @@ def _view(camera: Camera, rule: ProjectionRule, tile: int) -> _View:
 @njit(parallel=True)
 def _project_chunks(
     first: int, last: int, chunk: int, most_pixels: float, parameters: Any,
-    world_to_camera: Array, view: _View, rule: ProjectionRule, kept: Array, columns: Any,
+    world_to_camera: Array, view: View, rule: ProjectionRule, kept: Array, columns: Any,
 ) -> None:  # fmt: skip
     """Project chunks [first, last); each leaves its visible Gaussians at its own start."""
     for number in prange(first, last):
@@ -210,7 +222,7 @@ def _project_chunks(
 @njit()
 def _project_chunk(
     start: int, chunk: int, most_pixels: float, parameters: Any, world_to_camera: Array,
-    view: _View, rule: ProjectionRule, columns: Any,
+    view: View, rule: ProjectionRule, columns: Any,
 ) -> int:  # fmt: skip
     means, scales, quats, opacities, sh = parameters
     index, mean2d, depth, conic, cov2d, radius, opacity, rgb, tile_rect = columns
@@ -223,7 +235,7 @@ def _project_chunk(
             continue
         x = m[0, 0] * px + m[0, 1] * py + m[0, 2] * pz + m[0, 3]
         y = m[1, 0] * px + m[1, 1] * py + m[1, 2] * pz + m[1, 3]
-        xx, xy, yy = _covariance2d(x, y, z, scales[i], quats[i], m, view, rule)
+        xx, xy, yy = covariance2d(x, y, z, scales[i], quats[i], m, view, rule)
         determinant = xx * yy - xy * xy
         if not (determinant > 0.0 and determinant < np.inf):
             continue
@@ -272,8 +284,41 @@ def _clamped_floor(value: float, most: int) -> int:
 
 
 @njit()
-def _covariance2d(
-    x: float, y: float, z: float, scale: Array, quat: Array, m: Array, view: _View,
+def image_rows(
+    x: float, y: float, z: float, m: Array, view: View
+) -> tuple[float, float, float, float, float, float]:
+    """Return the two rows of J W at a point in camera axes, with x/z and y/z clamped.
+
+    J is the Jacobian of the projection and W the rotation of ``m``: pixels per scene unit.
+    """
+    jx, jy = view.fx / z, view.fy / z
+    kx = -jx * min(view.high_x, max(view.low_x, x / z))
+    ky = -jy * min(view.high_y, max(view.low_y, y / z))
+    return (
+        jx * m[0, 0] + kx * m[2, 0],
+        jx * m[0, 1] + kx * m[2, 1],
+        jx * m[0, 2] + kx * m[2, 2],
+        jy * m[1, 0] + ky * m[2, 0],
+        jy * m[1, 1] + ky * m[2, 1],
+        jy * m[1, 2] + ky * m[2, 2],
+    )
+
+
+@njit()
+def principal_axis(
+    axis: int, qw: float, qx: float, qy: float, qz: float
+) -> tuple[float, float, float]:
+    """Return column ``axis`` of the rotation of a unit quaternion."""
+    if axis == 0:
+        return 1 - 2 * (qy * qy + qz * qz), 2 * (qx * qy + qw * qz), 2 * (qx * qz - qw * qy)
+    if axis == 1:
+        return 2 * (qx * qy - qw * qz), 1 - 2 * (qx * qx + qz * qz), 2 * (qy * qz + qw * qx)
+    return 2 * (qx * qz + qw * qy), 2 * (qy * qz - qw * qx), 1 - 2 * (qx * qx + qy * qy)
+
+
+@njit()
+def covariance2d(
+    x: float, y: float, z: float, scale: Array, quat: Array, m: Array, view: View,
     rule: ProjectionRule,
 ) -> tuple[float, float, float]:  # fmt: skip
     """Return (xx, xy, yy) of J W Sigma W^T J^T with the low-pass term (EWA splatting)."""
@@ -285,41 +330,10 @@ def _covariance2d(
     )
     norm = math.sqrt(qw * qw + qx * qx + qy * qy + qz * qz)
     qw, qx, qy, qz = qw / norm, qx / norm, qy / norm, qz / norm
-    # Jacobian of the projection at the point with x/z and y/z clamped
-    jx, jy = view.fx / z, view.fy / z
-    kx = -jx * min(view.high_x, max(view.low_x, x / z))
-    ky = -jy * min(view.high_y, max(view.low_y, y / z))
-    # two rows of J W
-    u0, u1, u2 = (
-        jx * m[0, 0] + kx * m[2, 0],
-        jx * m[0, 1] + kx * m[2, 1],
-        jx * m[0, 2] + kx * m[2, 2],
-    )
-    v0, v1, v2 = (
-        jy * m[1, 0] + ky * m[2, 0],
-        jy * m[1, 1] + ky * m[2, 1],
-        jy * m[1, 2] + ky * m[2, 2],
-    )
+    u0, u1, u2, v0, v1, v2 = image_rows(x, y, z, m, view)
     xx, xy, yy = rule.low_pass, 0.0, rule.low_pass
     for axis in range(3):  # Sigma is the sum of the scaled principal axes' outer products
-        if axis == 0:
-            r0, r1, r2 = (
-                1 - 2 * (qy * qy + qz * qz),
-                2 * (qx * qy + qw * qz),
-                2 * (qx * qz - qw * qy),
-            )
-        elif axis == 1:
-            r0, r1, r2 = (
-                2 * (qx * qy - qw * qz),
-                1 - 2 * (qx * qx + qz * qz),
-                2 * (qy * qz + qw * qx),
-            )
-        else:
-            r0, r1, r2 = (
-                2 * (qx * qz + qw * qy),
-                2 * (qy * qz - qw * qx),
-                1 - 2 * (qx * qx + qy * qy),
-            )
+        r0, r1, r2 = principal_axis(axis, qw, qx, qy, qz)
         s = np.float64(scale[axis])
         along_x = s * (u0 * r0 + u1 * r1 + u2 * r2)
         along_y = s * (v0 * r0 + v1 * r1 + v2 * r2)

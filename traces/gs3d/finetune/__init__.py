@@ -1,0 +1,1 @@
+"""Boundary-aware fine-tuning: a differentiable rasteriser in streaming order, and its training."""
