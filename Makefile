@@ -8,12 +8,13 @@ DATA   ?= $(ARCHSIM_DATA)
 OUT    ?= archsim-out/demo
 WITH_DATA = $(if $(DATA),ARCHSIM_DATA="$(DATA)")
 
-.PHONY: demo test test-slow lint format bench clean help
+.PHONY: demo test test-slow test-rtl-full lint format bench clean help
 
 help:
 	@echo "make demo       run a scene through Orin NX, GSCore and StreamingGS; report in $(OUT)"
 	@echo "make test       run the test suite (DATA=folder adds the tests on real data)"
 	@echo "make test-slow  run the slow tests too"
+	@echo "make test-rtl-full  verify the RTL: seeded bugs, coverage, formal proofs, synthesis"
 	@echo "make lint       ruff and mypy --strict over the installed package"
 	@echo "make format     apply ruff's formatting"
 	@echo "make bench      measure archsim's own speed (DATA=folder for real scenes)"
@@ -23,10 +24,13 @@ demo: $(VENV)/.run
 	$(BIN)/archsim run configs/streaminggs.yaml --out $(OUT)
 
 test: $(VENV)/.test
-	$(WITH_DATA) $(BIN)/pytest -m "not slow"
+	$(WITH_DATA) $(BIN)/pytest -m "not slow and not rtl_full"
 
 test-slow: $(VENV)/.test
-	$(WITH_DATA) $(BIN)/pytest
+	$(WITH_DATA) $(BIN)/pytest -m "not rtl_full"
+
+test-rtl-full: $(VENV)/.rtl
+	$(WITH_DATA) $(BIN)/pytest -m "rtl or rtl_full"
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -70,6 +74,10 @@ $(VENV)/.run: $(VENV)/bin/pip pyproject.toml setup.py
 
 $(VENV)/.test: $(VENV)/.run
 	$(BIN)/pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.rtl: $(VENV)/.test
+	$(BIN)/pip install --quiet --editable '.[formal,synth]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.run

@@ -1,0 +1,1 @@
+"""Tools around the RTL: Verilog, Verilator, cocotb, formal proofs, synthesis."""
