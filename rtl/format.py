@@ -175,7 +175,9 @@ class Float:
         size = np.abs(raw)
         length = _bit_length(size)
         shift = self.m + 1 - length
-        significand = np.where(shift >= 0, size << np.maximum(shift, 0), size >> np.maximum(-shift, 0))
+        significand = np.where(
+            shift >= 0, size << np.maximum(shift, 0), size >> np.maximum(-shift, 0)
+        )
         result = self._pack(raw < 0, length - 1 - q.f + self.bias, significand)
         return np.where(raw == 0, 0, result)
 

@@ -136,14 +136,13 @@ def _colour(g: Graph, slopes: list[Node], degree: int) -> None:
     """Add the outputs ``colour_c``; degrees 1 to 3 of the direction from camera to Gaussian."""
     base = [g.input(f"base_{c}") for c in range(3)]
     terms = [
-        [g.input(f"harmonics_{3 * k + c}") for c in range(3)] for k in range(harmonics_terms(degree))
+        [g.input(f"harmonics_{3 * k + c}") for c in range(3)]
+        for k in range(harmonics_terms(degree))
     ]
     weights: list[Node] = []
     if degree:
         turn = [[g.port(f"turn_{row}{column}") for column in range(3)] for row in range(3)]
-        towards = [
-            g.add(g.dot([turn[0][j], turn[1][j]], slopes), turn[2][j]) for j in range(3)
-        ]
+        towards = [g.add(g.dot([turn[0][j], turn[1][j]], slopes), turn[2][j]) for j in range(3)]
         shorten = g.inverse_root(g.dot(towards, towards))
         weights = _basis(g, [g.multiply(t, shorten) for t in towards], degree)
     for c in range(3):

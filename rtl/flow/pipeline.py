@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.rtl.flow.graph import Graph, Node
 from archsim.rtl.flow.schedule import Schedule, schedule
 from archsim.rtl.flow.units import build_unit, compute
-from archsim.rtl.format import FLOAT, Float
+from archsim.rtl.format import FLOAT
 
 __all__ = ["Pipeline"]
 
@@ -47,7 +47,9 @@ class Pipeline(wiring.Component):
         self.graph = graph
         self.interval = interval
         self.plan: Schedule = schedule(graph, interval)
-        fields = data.StructLayout({name: node.shape.shape() for name, node in graph.inputs.items()})
+        fields = data.StructLayout(
+            {name: node.shape.shape() for name, node in graph.inputs.items()}
+        )
         results = data.StructLayout(
             {name: node.shape.shape() for name, node in graph.outputs.items()}
         )

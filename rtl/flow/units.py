@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 
 from archsim.rtl.format import FLOAT, Q
@@ -53,8 +53,10 @@ def compute(kind: str, args: list[Value], value: int) -> Value:
 
 
 def _register(m: Module, go: Any, value: Any) -> Signal:
-    register = Signal.like(value, reset_less=True) if isinstance(value, Signal) else Signal(
-        value.shape(), reset_less=True
+    register = (
+        Signal.like(value, reset_less=True)
+        if isinstance(value, Signal)
+        else Signal(value.shape(), reset_less=True)
     )
     with m.If(go):
         m.d.sync += register.eq(value)
@@ -128,7 +130,9 @@ def _normalise(m: Module, value: Value) -> tuple[Value, Value]:
         empty = Signal()
         m.d.comb += empty.eq(current[width - distance :] == 0)
         moved = Signal(width)
-        m.d.comb += moved.eq(Mux(empty, Cat(Const(0, distance), current[: width - distance]), current))
+        m.d.comb += moved.eq(
+            Mux(empty, Cat(Const(0, distance), current[: width - distance]), current)
+        )
         current = moved
         amount.insert(0, empty)
     return current, Cat(*amount)
@@ -178,7 +182,9 @@ def _from_fixed(m: Module, go: Any, q: Q, raw: Value) -> Value:
     m.d.comb += size.eq(Mux(negative, -raw, raw) if q.signed else raw)
     held, sign = _register(m, go, size), _register(m, go, negative)
     normal, left = _normalise(m, held)
-    exponent = Const(len(size) - 1 - q.f + FLOAT.bias, 10).as_signed() - Cat(left, Const(0, 1)).as_signed()
+    exponent = (
+        Const(len(size) - 1 - q.f + FLOAT.bias, 10).as_signed() - Cat(left, Const(0, 1)).as_signed()
+    )
     fraction = normal[len(size) - 1 - _M : len(size) - 1]
     result = Mux(held == 0, Const(0, FLOAT.width), _pack(sign, exponent, fraction))
     return _register(m, go, result)
