@@ -73,8 +73,10 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.lanes not in (8, 16):
-            raise ConfigError(f"lanes must be 8 or 16, found {self.lanes}",
-                              remedy="a row of a subtile has 8 pixels; more lanes: more slices")  # fmt: skip
+            raise ConfigError(
+                f"lanes must be 8 or 16, found {self.lanes}",
+                remedy="a row of a subtile has 8 pixels; for more lanes use more slices",
+            )
         for name, value in asdict(self).items():
             if isinstance(value, int) and name != "sh_degree" and value < 1:
                 raise ConfigError(f"{name} must be at least 1, found {value}")

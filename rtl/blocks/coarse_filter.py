@@ -39,8 +39,8 @@ def coarse_graph() -> Graph:
     voxel's corner in view space, in voxel edges), ``centre_x, centre_y`` (principal point relative
     to the tile's first pixel). Row 1 of the view is scaled by fy / fx, so that one focal length
     serves both axes. Outputs: ``keep``, and what the fine filter goes on with: ``u, v`` (slopes of
-    the view ray), ``reach`` (pixels per voxel edge at its depth), ``px, py`` (centre relative to the
-    tile's first pixel) and ``depth``.
+    the view ray), ``reach`` (pixels per voxel edge at its depth), ``px, py`` (centre relative to
+    the tile's first pixel) and ``depth``.
     """
     g = Graph()
     place = [g.from_fixed(g.input(axis, PLACE)) for axis in "xyz"]
@@ -63,7 +63,7 @@ def coarse_graph() -> Graph:
     outside = [beyond(g, p, 0.0, TILE - 1.0) for p in pixel]
     distance = g.square(g.maximum(*outside))
     in_front = g.less(near, point[2])
-    # not (bound < distance), kept as one comparison by exchanging the arguments: equality passes
+    # widened so that cut fractions never drop what the fine filter would keep
     inside = g.less(distance, g.multiply(bound, g.constant(1.0 + 2.0**-10)))
     g.output("keep", g.both(in_front, inside))
     for name, node in zip(
