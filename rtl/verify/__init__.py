@@ -1,0 +1,1 @@
+"""Verification of the RTL: one generic bench, driven by each block's model and a stimulus."""

@@ -1,0 +1,134 @@
+"""One bench for every block: its model says what must leave, whatever the stalls.
+
+A block needs one row (:class:`Bench`): how it is made, random and directed payloads, what must
+have happened (bins) and which port bits can never toggle. The same row runs through the library,
+through cocotb and through Amaranth's own simulator, and must fail on every seeded bug.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from archsim.rtl.tools.columns import Columns, count, pack
+from archsim.rtl.tools.interface import describe
+from archsim.rtl.tools.library import Library, Memory, Run
+
+__all__ = ["Bench", "Bin", "Seen", "Stimulus", "check", "compare", "expected"]
+
+Batches: TypeAlias = "dict[str, Columns]"
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """What a block is given: columns by input stream, plain ports, a memory behind it."""
+
+    inputs: Batches
+    ports: dict[str, int] = field(default_factory=dict)
+    memories: tuple[Memory, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run showed; bins look at it."""
+
+    stimulus: Stimulus
+    outputs: Batches
+    run: Run
+    packed: dict[str, np.ndarray[Any, Any]]  #: bytes of every stream's beats, inputs too
+
+
+#: Whether something worth testing has happened in a run.
+Bin: TypeAlias = Callable[[Seen], bool]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One row of the table of blocks.
+
+    Parameters
+    ----------
+    make
+        Returns a new component.
+    random
+        Returns a stimulus of about ``n`` beats from a generator.
+    directed
+        Returns the stimuli written by hand: corners, limits.
+    bins
+        What must have happened in one of the runs, by name.
+    cannot_toggle
+        Port bits that no stimulus can toggle, by leaf (``o.payload.colour[2]`` or
+        ``o.payload.x:7`` for one bit), each with its reason.
+    beats
+        Of random stimulus through the library; fewer for blocks of long intervals would be a
+        weaker test, so that it stays as it is unless a reason stands beside it.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    random: Callable[[np.random.Generator, int], Stimulus]
+    directed: Callable[[], list[Stimulus]] = list
+    bins: Mapping[str, Bin] = field(default_factory=dict)
+    cannot_toggle: Mapping[str, str] = field(default_factory=dict)
+    beats: int = 100_000
+    limit_cycles_per_beat: int = 200
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def expected(component: Any, stimulus: Stimulus) -> Batches:
+    """Return what the component's model says must leave, by output stream."""
+    model = component.model
+    more = (stimulus.ports,) if len(inspect.signature(model).parameters) > 1 else ()
+    interface = describe(component)
+    if [s.name for s in interface.side("in")] == ["i"]:
+        left = model(stimulus.inputs["i"], *more)
+        return {"o": left} if [s.name for s in interface.side("out")] == ["o"] else dict(left)
+    return dict(model(**stimulus.inputs))
+
+
+def check(
+    bench: Bench, component: Any, library: Library, stimulus: Stimulus, *,
+    stall_percent: float | Mapping[str, float] = 0, seed: int = 0,
+) -> Seen:  # fmt: skip
+    """Run a stimulus through the library and raise ``AssertionError`` unless the model agrees."""
+    must = expected(component, stimulus)
+    beats = max(count(c) for c in (*stimulus.inputs.values(), *must.values()))
+    run = library.run(
+        stimulus.inputs, expect={name: count(c) for name, c in must.items()},
+        stall_percent=stall_percent, seed=seed, ports=stimulus.ports, memories=stimulus.memories,
+        limit_cycles=bench.limit_cycles_per_beat * (beats + 100),
+    )  # fmt: skip
+    for name, columns in must.items():
+        compare(columns, run.outputs[name], name)
+    inputs = {
+        s.name: pack(s.shape, stimulus.inputs[s.name])
+        for s in library.interface.side("in")
+        if s.name in stimulus.inputs
+    }
+    return Seen(stimulus, run.outputs, run, {**inputs, **run.packed})
+
+
+def compare(wanted: Columns, got: Columns, name: str) -> None:
+    """Raise ``AssertionError`` naming the first beat and field that differ."""
+    if isinstance(wanted, Mapping):
+        if not isinstance(got, Mapping) or wanted.keys() != got.keys():
+            raise AssertionError(f"{name}: other fields than the model's {sorted(wanted)}")
+        for key, columns in wanted.items():
+            compare(columns, got[key], f"{name}.{key}")
+        return
+    left, right = np.asarray(wanted), np.asarray(got)
+    if left.shape != right.shape:
+        raise AssertionError(f"{name}: {right.shape} instead of the model's {left.shape}")
+    wrong = np.argwhere(left != right)
+    if len(wrong):
+        first = tuple(wrong[0])
+        raise AssertionError(
+            f"{name}: beat {first[0]} of {len(left)} is {right[first]} instead of {left[first]} "
+            f"(place {first[1:]}); {len({w[0] for w in wrong.tolist()})} beats differ"
+        )

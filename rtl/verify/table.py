@@ -1,0 +1,10 @@
+"""The blocks and their benches: adding a block adds a row."""
+
+from __future__ import annotations
+
+from archsim.rtl.verify.bench import Bench
+from archsim.rtl.verify.streams import STREAM_BENCHES
+
+__all__ = ["BENCHES"]
+
+BENCHES: tuple[Bench, ...] = (*STREAM_BENCHES,)
