@@ -1,0 +1,190 @@
+"""The cocotb tests: drive every stream of a block, stall it, watch its protocol, check its beats.
+
+This module is imported inside the simulator. One loop drives a block, cycle by cycle: inputs are
+set while the clock is low, everything is read once it has settled, then the clock rises.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer
+
+from archsim.rtl.verify.jobs import JOBS_VARIABLE, JobResult, read_jobs, write_result
+
+FOLDER = Path(os.environ[JOBS_VARIABLE])
+JOBS = {job["name"]: job for job in read_jobs(FOLDER)}
+
+#: Percent of the cycles in which nothing is offered, and nothing is taken; changed now and then.
+PROFILES = ((0, 0), (50, 0), (0, 50), (40, 40), (95, 0), (0, 95), (10, 80))
+PROFILE_CYCLES = 150
+RESET_AFTER_CYCLES = 120  #: the first reset in mid-stream
+SETTLE_CYCLES = 64  #: cycles without a beat that end a test
+
+
+class Source:
+    """Offers payloads in order and keeps each until it is taken."""
+
+    def __init__(self, dut: Any, name: str, payloads: list[int]):
+        self.name, self.payloads = name, payloads
+        self.valid = getattr(dut, f"{name}__valid")
+        self.ready = getattr(dut, f"{name}__ready", None)
+        self.payload = getattr(dut, f"{name}__payload", None)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again; after a reset."""
+        self.taken, self.offers = 0, False
+        self.valid.value = 0
+
+    def drive(self, willing: bool) -> None:
+        """Decide what to offer in this cycle."""
+        if self.offers:
+            return
+        self.offers = willing and self.taken < len(self.payloads)
+        self.valid.value = int(self.offers)
+        if self.offers and self.payload is not None:
+            self.payload.value = self.payloads[self.taken]
+
+    def observe(self) -> bool:
+        """Note whether a beat was taken."""
+        moved = self.offers and (self.ready is None or bool(self.ready.value))
+        if moved:
+            self.taken += 1
+            self.offers = False
+        return moved
+
+    def done(self) -> bool:
+        """Return whether all was taken."""
+        return self.taken == len(self.payloads)
+
+
+class Sink:
+    """Takes payloads, compares each with what must come, and watches the contract."""
+
+    def __init__(self, dut: Any, name: str, payloads: list[int]):
+        self.name, self.payloads = name, payloads
+        self.valid = getattr(dut, f"{name}__valid")
+        self.ready = getattr(dut, f"{name}__ready", None)
+        self.payload = getattr(dut, f"{name}__payload", None)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again; after a reset."""
+        self.taken, self.takes = 0, False
+        self.held: int | None = None
+        if self.ready is not None:
+            self.ready.value = 0
+
+    def drive(self, willing: bool) -> None:
+        """Decide whether to take in this cycle."""
+        if self.ready is not None and willing != self.takes:
+            self.ready.value = int(willing)
+        self.takes = willing or self.ready is None
+
+    def observe(self) -> bool:
+        """Check what is offered, and note whether it was taken."""
+        offered = bool(self.valid.value)
+        if self.held is not None:
+            assert offered, f"{self.name} withdrew beat {self.taken}"
+        if not offered:
+            return False
+        value = int(self.payload.value) if self.payload is not None else 0
+        assert self.held in (None, value), f"{self.name} changed beat {self.taken} while stalled"
+        self.held = None if self.takes else value
+        if self.takes:
+            assert self.taken < len(self.payloads), f"{self.name} gave a surplus beat {value:#x}"
+            wanted = self.payloads[self.taken]
+            assert value == wanted, f"{self.name}: beat {self.taken} is {value:#x}, not {wanted:#x}"
+            self.taken += 1
+        return self.takes
+
+    def done(self) -> bool:
+        """Return whether all has come."""
+        return self.taken == len(self.payloads)
+
+
+class Block:
+    """A block, its streams, and the clock."""
+
+    def __init__(self, dut: Any, job: dict[str, Any]):
+        self.dut, self.job, self.cycles = dut, job, 0
+        prefix = job["prefix"]
+        self.sources = [Source(dut, prefix + n, p) for n, p in job["inputs"].items()]
+        self.sinks = [Sink(dut, prefix + n, p) for n, p in job["outputs"].items()]
+        self.random = random.Random(job["seed"])
+        for name, value in job["ports"].items():
+            getattr(dut, prefix + name).value = value
+
+    async def reset(self) -> None:
+        """Reset the block; its streams begin again."""
+        for stream in (*self.sources, *self.sinks):
+            stream.restart()
+        self.dut.rst.value = 1
+        for _ in range(3):
+            await self.tick()
+        self.dut.rst.value = 0
+
+    async def tick(self) -> None:
+        """Let one cycle pass without looking."""
+        self.dut.clk.value = 0
+        await Timer(1, "ns")
+        self.dut.clk.value = 1
+        await Timer(1, "ns")
+
+    async def run(self, limit: int, *, until_done: bool) -> None:
+        """Drive the streams until all is done and quiet, or for ``limit`` cycles."""
+        quiet = 0
+        for cycle in range(limit):
+            if cycle % PROFILE_CYCLES == 0:
+                no_offer, no_take = self.random.choice(PROFILES)
+            self.dut.clk.value = 0
+            for source in self.sources:
+                source.drive(self.random.random() * 100 >= no_offer)
+            for sink in self.sinks:
+                sink.drive(self.random.random() * 100 >= no_take)
+            await Timer(1, "ns")
+            moved = [stream.observe() for stream in (*self.sources, *self.sinks)]
+            self.dut.clk.value = 1
+            await Timer(1, "ns")
+            self.cycles += 1
+            quiet = 0 if any(moved) else quiet + 1
+            if until_done and self.done():
+                no_offer = no_take = 0
+                if quiet > SETTLE_CYCLES:
+                    return
+        waiting = [f"{s.name} moved {s.taken} of {len(s.payloads)}"
+                   for s in (*self.sources, *self.sinks)]  # fmt: skip
+        assert not until_done, f"not done after {limit} cycles: {', '.join(waiting)}"
+
+    def done(self) -> bool:
+        """Return whether every stream is done."""
+        return all(stream.done() for stream in (*self.sources, *self.sinks))
+
+
+@cocotb.test()
+@cocotb.parametrize(name=list(JOBS))
+async def streams(dut: Any, name: str) -> None:
+    """Stall a block at random, reset it in mid-stream, and let it finish."""
+    job = JOBS[name]
+    block = Block(dut, job)
+    started = time.process_time()
+    error = "interrupted"
+    try:
+        await block.reset()
+        await block.run(RESET_AFTER_CYCLES, until_done=False)
+        await block.reset()
+        await block.run(job["limit"], until_done=True)
+        error = ""
+    except AssertionError as failed:
+        error = str(failed)
+        raise
+    finally:
+        beats = sum(stream.taken for stream in block.sinks)
+        spent = time.process_time() - started
+        write_result(FOLDER, name, JobResult(error, block.cycles, beats, spent))

@@ -1,0 +1,98 @@
+"""What cocotb has to do, as plain numbers in a file: the simulator is a process of its own."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsim.rtl.tools.cocotb_runner import build_bench, run_bench
+from archsim.rtl.tools.columns import Columns, pack
+from archsim.rtl.tools.interface import Interface, Stream, describe
+from archsim.rtl.verify.assembly import Assembly
+from archsim.rtl.verify.bench import Bench, Stimulus, expected
+
+__all__ = ["JOBS_VARIABLE", "JobResult", "read_jobs", "run_jobs"]
+
+JOBS_VARIABLE = "ARCHSIM_RTL_JOBS"
+_MODULE = "archsim.rtl.verify.cocotb_streams"
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What cocotb says about one block; ``error`` is empty when it passed."""
+
+    error: str
+    cycles: int
+    beats: int
+    cpu_s: float
+
+
+def run_jobs(
+    given: Iterable[tuple[Bench, Stimulus]], folder: Path, *, seed: int = 0
+) -> dict[str, JobResult]:
+    """Run stimuli of several blocks in one simulator and return the results by block.
+
+    Each block is stalled at random in changing proportions, and reset once in mid-stream.
+    """
+    rows = list(given)
+    blocks = {_member(bench): bench.make() for bench, _ in rows}
+    jobs = [_job(bench, blocks[_member(bench)], stimulus, seed) for bench, stimulus in rows]
+    build = build_bench(Assembly(blocks))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "jobs.pickle").write_bytes(pickle.dumps(jobs))
+    run_bench(build, _MODULE, folder, {JOBS_VARIABLE: str(folder)})
+    results = {}
+    for bench, _ in rows:
+        file = folder / f"{bench.name}.pickle"
+        found = pickle.loads(file.read_bytes()) if file.exists() else None
+        results[bench.name] = JobResult(**found) if found else JobResult("did not run", 0, 0, 0)
+    return results
+
+
+def read_jobs(folder: Path) -> list[dict[str, Any]]:
+    """Return the jobs that :func:`run_jobs` wrote."""
+    jobs: list[dict[str, Any]] = pickle.loads((folder / "jobs.pickle").read_bytes())
+    return jobs
+
+
+def write_result(folder: Path, name: str, result: JobResult) -> None:
+    """Write a job's result where :func:`run_jobs` looks for it."""
+    (folder / f"{name}.pickle").write_bytes(pickle.dumps(asdict(result)))
+
+
+def _member(bench: Bench) -> str:
+    return bench.name.replace("-", "_")
+
+
+def _job(bench: Bench, component: Any, stimulus: Stimulus, seed: int) -> dict[str, Any]:
+    interface = describe(component)
+    must = expected(component, stimulus)
+    return {
+        "name": bench.name,
+        "prefix": f"{_member(bench)}__",
+        "inputs": _numbers(interface, "in", stimulus.inputs),
+        "outputs": _numbers(interface, "out", must),
+        "ports": dict(stimulus.ports),
+        "seed": seed,
+        "limit": bench.limit_cycles_per_beat * (max(map(_length, must.values())) + 100),
+    }
+
+
+def _length(columns: Columns) -> int:
+    return len(next(iter(columns.values()))) if isinstance(columns, Mapping) else len(columns)
+
+
+def _numbers(interface: Interface, side: Any, batches: Mapping[str, Columns]) -> dict[str, Any]:
+    return {s.name: _payloads(s, batches.get(s.name)) for s in interface.side(side)}
+
+
+def _payloads(stream: Stream, columns: Columns | None) -> list[int]:
+    if columns is None:
+        return []
+    raw: np.ndarray[Any, Any] = pack(stream.shape, columns)
+    return [int.from_bytes(beat.tobytes(), "little") for beat in raw]
