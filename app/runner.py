@@ -217,8 +217,10 @@ class _Recorder:
 
     def _record(self, plan: SystemPlan, camera: Camera) -> Trace:
         scene, reference = self._decoded(), self._rendered(camera)
-        with self._reporter.step(f"recording {plan.method.kind}, {camera.name}"):
-            return plan.method.record(scene, camera, reference, plan.config)
+        with self._reporter.step(f"recording {plan.method.kind}, {camera.name}") as progress:
+            return plan.method.record(
+                scene, camera, reference, plan.config, cache=self._cache, progress=progress
+            )
 
 
 def _method_notes(metas: dict[str, list[dict[str, Any]]]) -> list[str]:

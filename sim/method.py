@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
 from archsim.arch.machine import Accelerator, Gpu
 from archsim.sim.program import Program
+from archsim.traces.cache import TraceCache
 from archsim.traces.trace import Trace
 
 __all__ = ["METHODS", "Method", "load_method"]
@@ -31,13 +33,17 @@ class Method(Protocol):
     config: type[BaseModel]
     machine_kind: Literal["gpu", "accelerator"]
 
-    def record(self, scene: Any, camera: Any, reference: Any, config: Any) -> Trace:
+    def record(
+        self, scene: Any, camera: Any, reference: Any, config: Any, *,
+        cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:  # fmt: skip
         """Execute the method on the workload and record it.
 
         ``reference`` is the reference render of the same frame. The trace's ``meta`` holds
         ``quality`` (exact, psnr_db, ssim, errors) and ``counts`` (totals for reports); its
-        columns hold ``image``, (H, W, 3) uint8. Depends on the scene, the camera and those
-        parameters that :meth:`trace_parameters` returns, and on nothing else.
+        columns hold ``image``, (H, W, 3) uint8. ``cache`` keeps what several frames share;
+        ``progress`` is called with steps done and in total. The trace depends on the scene, the
+        camera and those parameters that :meth:`trace_parameters` returns, and on nothing else.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ from archsim.base.errors import ConfigError
 from archsim.sim.gs3d.gscore_constants import assumed_constants
 from archsim.sim.gs3d.gscore_program import build_program
 from archsim.sim.program import Program
+from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.gscore.record import GscoreParameters, record_gscore
 from archsim.traces.trace import Trace
 
@@ -50,7 +52,10 @@ class Gscore:
     config: type[BaseModel] = GscoreConfig
     machine_kind: Literal["gpu", "accelerator"] = "accelerator"
 
-    def record(self, scene: Any, camera: Any, reference: Any, config: Any) -> Trace:
+    def record(
+        self, scene: Any, camera: Any, reference: Any, config: Any, *,
+        cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:  # fmt: skip
         """Execute GSCore's algorithm; see :func:`record_gscore` for the trace's columns."""
         return record_gscore(scene, camera, reference, config.parameters())
 

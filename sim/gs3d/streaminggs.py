@@ -1,12 +1,11 @@
 """StreamingGS (DAC 2025): voxels streamed in ray order through two filters, sort and render.
 
-The algorithm is executed by :mod:`archsim.traces.gs3d.streaminggs`; this is its timing. The
-machine reads parameters uncompressed: the published one has vector-quantised fine records, so its
-fine traffic is lower than modelled here.
+The algorithm is executed by :mod:`archsim.traces.gs3d.streaminggs`; this is its timing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -17,12 +16,28 @@ from archsim.sim.gs3d.gscore_constants import CONSTANTS as GSCORE_CONSTANTS
 from archsim.sim.gs3d.streaminggs_constants import CONSTANTS, SHARED
 from archsim.sim.gs3d.streaminggs_program import build_program
 from archsim.sim.program import Program
+from archsim.traces.cache import TraceCache
+from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
 from archsim.traces.gs3d.streaminggs.grid import voxel_length
 from archsim.traces.gs3d.streaminggs.order import OrderRule
-from archsim.traces.gs3d.streaminggs.record import StreamingGsParameters, record_streaminggs
+from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters, VqKind
+from archsim.traces.gs3d.streaminggs.record import record_streaminggs
 from archsim.traces.trace import Trace
 
 __all__ = ["METHOD", "StreamingGs", "StreamingGsConfig"]
+
+
+class CodebookEntries(BaseModel):
+    """Entries of each codebook; the defaults make the published 250 KB at SH degree 3."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: int = Field(default=4096, ge=1, le=65_536, description="entries of scales")
+    rotation: int = Field(default=4096, ge=1, le=65_536, description="entries of rotations")
+    dc: int = Field(default=4096, ge=1, le=65_536, description="entries of DC colours")
+    sh: int = Field(
+        default=512, ge=1, le=65_536, description="entries of spherical harmonics of degree 1 to 3"
+    )
 
 
 class StreamingGsConfig(BaseModel):
@@ -44,6 +59,22 @@ class StreamingGsConfig(BaseModel):
         "l1 or l2 (index distance from the camera's voxel)",
     )
     ray_stride: int = Field(default=1, description="rays through every so many pixels in x and y")
+    vq: VqKind = Field(
+        default="trained",
+        description="vector quantisation of what the fine filter reads: trained (codebooks by "
+        "k-means on the scene), palette (a SOG's own palette for the harmonics, the others "
+        "trained) or none",
+    )
+    codebooks: CodebookEntries = Field(
+        default_factory=CodebookEntries,
+        description="entries of each codebook. Example: {sh: 1024}",
+    )
+    codebook_seed: int = Field(
+        default=0, ge=0, description="seed of the codebooks' training; other seeds show its spread"
+    )
+    alignment_bytes: int = Field(
+        default=32, ge=1, le=4096, description="a voxel starts on a multiple of it in DRAM"
+    )
     max_tasks: int = Field(
         default=60_000,
         ge=1000,
@@ -72,7 +103,10 @@ class StreamingGsConfig(BaseModel):
 
     def parameters(self) -> StreamingGsParameters:
         """Return what the trace depends on."""
-        return StreamingGsParameters(self.voxel_size, self.group, self.order, self.ray_stride)
+        return StreamingGsParameters(
+            self.voxel_size, self.group, self.order, self.ray_stride, self.vq,
+            CodebookSizes(**self.codebooks.model_dump()), self.codebook_seed, self.alignment_bytes,
+        )  # fmt: skip
 
 
 def _as_value_error(check: Any) -> None:
@@ -90,18 +124,19 @@ class StreamingGs:
     config: type[BaseModel] = StreamingGsConfig
     machine_kind: Literal["gpu", "accelerator"] = "accelerator"
 
-    def record(self, scene: Any, camera: Any, reference: Any, config: Any) -> Trace:
+    def record(
+        self, scene: Any, camera: Any, reference: Any, config: Any, *,
+        cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:  # fmt: skip
         """Execute the voxel pipeline on the frame and record its work, image and errors."""
-        return record_streaminggs(scene, camera, reference, config.parameters())
+        return record_streaminggs(
+            scene, camera, reference, config.parameters(), cache=cache, progress=progress
+        )
 
     def trace_parameters(self, config: Any) -> dict[str, Any]:
-        """Return grid, groups, order and rays; the machine's side is not part of the trace."""
-        return {
-            "voxel_size": config.voxel_size,
-            "group": list(config.group),
-            "order": config.order,
-            "ray_stride": config.ray_stride,
-        }
+        """Return grid, groups, order, rays and codebooks; the machine's side is not in it."""
+        parameters: dict[str, Any] = config.parameters().meta()
+        return parameters
 
     def program(self, trace: Trace, machine: Accelerator | Gpu, mode: str | None,
                 config: Any) -> Program:  # fmt: skip
@@ -122,8 +157,8 @@ class StreamingGs:
             "tasks instead of 60,000 gave frames of two scenes 3 to 6 % shorter; ports bound "
             "stages, bank conflicts are left out; survivors of a voxel that do not fit on chip go "
             "through DRAM (assumed); voxels that may come next are taken nearest first, which "
-            "needs distances that the published sorting unit is not said to have; fine records "
-            "uncompressed (no vector quantisation); filter units cost the same per item at every "
+            "needs distances that the published sorting unit is not said to have; "
+            "decoding indices costs nothing; filter units cost the same per item at every "
             "SH degree; not compared with RTL"
         )
 

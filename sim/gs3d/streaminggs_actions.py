@@ -100,7 +100,8 @@ def _count_voxels(builder: ProgramBuilder, trace: Trace) -> None:
 
 def _count_filters(builder: ProgramBuilder, total: dict[str, int], trace: Trace) -> None:
     word, words = constant("parameter_bytes"), constant("coarse_parameters")
-    record = word * int(trace.meta["parameters_per_gaussian"])
+    stored = trace.meta["layout"]
+    record = stored["coarse_record_bytes"] + stored["fine_record_bytes"]
     loaded, coarse, fine = (
         total["visit.loaded"], total["visit.coarse_pass"], total["visit.fine_pass"]
     )  # fmt: skip

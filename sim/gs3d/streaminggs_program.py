@@ -25,7 +25,7 @@ as the ports of its buffers take.
 Stages hand over whole voxels, and units work on one voxel at a time, with all their copies; their
 latency shows where a group ends. The hand-over from sampler to sorter is by group too, without a
 buffer of its own. Left out: bank conflicts, prefetched voxels that a saturated group no longer
-needs, and vector quantisation: fine records are uncompressed.
+needs, and the decoding of indices: codebooks cost nothing here.
 """
 
 from __future__ import annotations
@@ -303,7 +303,8 @@ def _copies(trace: Trace, machine: Accelerator) -> tuple[int, int]:
     width, height = trace.meta["parameters"]["group"]
     state = width * height * constant("pixel_state_bytes")
     _fit(machine, "rename", rename, "the grid's renaming table", "use larger voxels")
-    record = constant("parameter_bytes") * int(trace.meta["parameters_per_gaussian"])
+    stored = trace.meta["layout"]
+    record = stored["coarse_record_bytes"] + stored["fine_record_bytes"]
     word, block = constant("parameter_bytes"), constant("bitonic_width_entries")
     for buffer, need, what in (
         ("coarse", 2 * word * constant("coarse_parameters"), "two Gaussians of the coarse filter"),

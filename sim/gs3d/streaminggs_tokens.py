@@ -79,8 +79,9 @@ def cut_tokens(trace: Trace, max_tasks: int) -> Tokens:
 class Layout:
     """Byte addresses: directory of voxels, coarse halves, fine halves, frame buffer, spill.
 
-    The scene is stored in two halves, each voxel by voxel: the coarse half holds the four FP32
-    words of the coarse filter, the fine half all other parameters, uncompressed.
+    The scene is stored in two halves, as the trace says
+    (:mod:`archsim.traces.gs3d.streaminggs.layout`): the coarse half holds the four FP32 words of
+    the coarse filter, the fine half indices into codebooks or all other parameters in FP32.
 
     Attributes
     ----------
@@ -89,8 +90,8 @@ class Layout:
     coarse, fine, frame, spill
         First byte of the coarse half, the fine half, the frame buffer and the survivors that do not
         fit on chip; the directory is at 0.
-    voxel_start : (M,) int64
-        First storage position of each voxel.
+    coarse_start, fine_start : (M,) int64
+        First byte of each voxel in each half, from the half's first byte.
     """
 
     coarse_bytes: int
@@ -99,23 +100,23 @@ class Layout:
     fine: int
     frame: int
     spill: int
-    voxel_start: I64
+    coarse_start: I64
+    fine_start: I64
 
     @staticmethod
     def of(trace: Trace) -> Layout:
         """Lay a trace's scene out in memory."""
-        gaussians = int(trace.meta["counts"]["gaussians"])
+        stored = trace.meta["layout"]
         voxels = int(trace.columns["voxel.count"].size)
-        word, words = constant("parameter_bytes"), constant("coarse_parameters")
-        coarse_bytes = word * words
-        fine_bytes = word * (int(trace.meta["parameters_per_gaussian"]) - words)
         coarse = _next_page(voxels * constant("directory_bytes"))
-        fine = _next_page(coarse + gaussians * coarse_bytes)
-        frame = _next_page(fine + gaussians * fine_bytes)
+        fine = _next_page(coarse + stored["coarse_half_bytes"])
+        frame = _next_page(fine + stored["fine_half_bytes"])
         width, height = trace.meta["resolution"]
         spill = _next_page(frame + width * height * constant("pixel_bytes"))
-        start = trace.columns["voxel.start"]
-        return Layout(coarse_bytes, fine_bytes, coarse, fine, frame, spill, start)
+        return Layout(
+            stored["coarse_record_bytes"], stored["fine_record_bytes"], coarse, fine, frame, spill,
+            trace.columns["voxel.coarse_start_bytes"], trace.columns["voxel.fine_start_bytes"],
+        )  # fmt: skip
 
     def directory_runs(self, trace: Trace, groups: I64) -> MemoryRuns:
         """Return one run per visited voxel of each of ``groups``."""
@@ -127,10 +128,9 @@ class Layout:
 
     def coarse_runs(self, trace: Trace, tokens: Tokens) -> MemoryRuns:
         """Return one run per visit: the whole coarse half of its voxel."""
-        first = self.voxel_start[trace.columns["visit.voxel"]]
         return MemoryRuns(
             tokens.visit_start,
-            self.coarse + first * self.coarse_bytes,
+            self.coarse + self.coarse_start[trace.columns["visit.voxel"]],
             trace.columns["visit.loaded"] * self.coarse_bytes,
         )
 
@@ -143,12 +143,12 @@ class Layout:
         begins[survivor_start[:-1][np.diff(survivor_start) > 0]] = True
         first = np.flatnonzero(begins)
         visit = np.searchsorted(survivor_start, first, side="right") - 1
-        position = self.voxel_start[trace.columns["visit.voxel"]][visit] + rank[first]
+        voxel_first = self.fine_start[trace.columns["visit.voxel"]][visit]
         length = np.diff(np.append(first, rank.size))
         ptr = np.searchsorted(first, survivor_start[tokens.visit_start])
         return MemoryRuns(
             ptr.astype(np.int64),
-            self.fine + position * self.fine_bytes,
+            self.fine + voxel_first + rank[first].astype(np.int64) * self.fine_bytes,
             length.astype(np.int64) * self.fine_bytes,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,7 @@ from archsim.sim.gpu.program import fidelity, gpu_program
 from archsim.sim.gs3d.tile_raster_costs import assumed_costs
 from archsim.sim.gs3d.tile_raster_kernels import Sort, tile_raster_kernels
 from archsim.sim.program import Program
+from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.tile_raster import record_tile_raster
 from archsim.traces.trace import Trace
 
@@ -39,7 +41,10 @@ class TileRaster:
     config: type[BaseModel] = TileRasterConfig
     machine_kind: Literal["gpu", "accelerator"] = "gpu"
 
-    def record(self, scene: Any, camera: Any, reference: Any, config: Any) -> Trace:
+    def record(
+        self, scene: Any, camera: Any, reference: Any, config: Any, *,
+        cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:  # fmt: skip
         """Record the frame's work from the reference render."""
         return record_tile_raster(scene, camera, reference)
 

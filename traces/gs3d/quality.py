@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from archsim.base.jit import njit
 
-__all__ = ["compare_images", "psnr_db", "ssim"]
+__all__ = ["compare_images", "error_map", "psnr_db", "ssim"]
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +33,15 @@ def compare_images(image: Array, reference: Array) -> dict[str, Any]:
         "psnr_db": None if exact else psnr_db(shown, target),
         "ssim": 1.0 if exact else ssim(shown, target),
     }
+
+
+def error_map(image: Array, reference: Array) -> npt.NDArray[np.float16]:
+    """Return where two images as displayed differ: each pixel's root mean square over channels.
+
+    (H, W), 0 to 1; the mean of its squares is what the PSNR is of.
+    """
+    apart = np.clip(image, 0.0, 1.0).astype(np.float64) - np.clip(reference, 0.0, 1.0)
+    return np.sqrt(np.mean(np.square(apart), axis=2)).astype(np.float16)
 
 
 def psnr_db(a: Array, b: Array) -> float:

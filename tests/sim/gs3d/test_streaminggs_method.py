@@ -12,6 +12,7 @@ from archsim.sim.gs3d.streaminggs_sort import sort_passes
 from archsim.sim.gs3d.streaminggs_tokens import Layout, cut_tokens
 from archsim.sim.kernel import execute
 from archsim.sim.simulate import simulate
+from archsim.traces.gs3d.streaminggs.layout import VoxelLayout
 from archsim.traces.trace import Trace
 
 MACHINE = load_machine("streaminggs")
@@ -36,16 +37,20 @@ class FixedDram:
         return {}
 
 
-def make_trace(groups, counts, *, order="dag", resolution=(64, 32), group=(32, 32), keep=None):
+def make_trace(groups, counts, *, order="dag", resolution=(64, 32), group=(32, 32), keep=None,
+               fine_bytes=220):  # fmt: skip
     """A trace with visits ``groups``: per group a list of (voxel, coarse, fine, subtile work)."""
     visits = [visit for g in groups for visit in g]
     voxel, coarse, fine, work = (np.array(c, np.int64) for c in zip(*visits))
     voxel_count = np.array(counts, np.int64)
     nodes = np.array([len(g) for g in groups], np.int64)
     rank = [np.arange(c) if keep is None else keep(c) for c in coarse]
+    layout = VoxelLayout.of(voxel_count, 8 * fine_bytes, 1)
     columns = {
         "voxel.count": voxel_count,
         "voxel.start": np.cumsum(voxel_count) - voxel_count,
+        "voxel.coarse_start_bytes": layout.coarse_start,
+        "voxel.fine_start_bytes": layout.fine_start,
         "group.ray_steps": np.full(nodes.size, 1600, np.int64),
         "group.hits": 4 * nodes,
         "group.nodes": nodes,
@@ -69,6 +74,7 @@ def make_trace(groups, counts, *, order="dag", resolution=(64, 32), group=(32, 3
         "sh_degree": 3,
         "parameters_per_gaussian": 59,
         "grid": {"cells": [4, 4, 4]},
+        "layout": layout.meta(),
         "counts": {"gaussians": int(voxel_count.sum())},
     }
     return Trace("gs3d/streaminggs", meta, columns)
@@ -402,5 +408,11 @@ def test_guesses_are_listed():
     assert "method.directory_bytes" in assumed
     assert "method.coarse_macs" not in assumed
     assert METHOD.trace_parameters(StreamingGsConfig()) == {
-        "voxel_size": "extent/16", "group": [64, 64], "order": "dag", "ray_stride": 1
+        "voxel_size": "extent/16", "group": [64, 64], "order": "dag", "ray_stride": 1,
+        "vq": "trained", "codebooks": {"scale": 4096, "rotation": 4096, "dc": 4096, "sh": 512},
+        "codebook_seed": 0, "alignment_bytes": 32,
     }  # fmt: skip
+    other_sizes = StreamingGsConfig(vq="none", codebooks={"sh": 64})  # of codebooks not used
+    assert METHOD.trace_parameters(other_sizes) == METHOD.trace_parameters(
+        StreamingGsConfig(vq="none")
+    )

@@ -83,7 +83,11 @@ class _CoarseView(NamedTuple):
 def gaussian_extents(
     scene: Scene, camera: Camera, projected: Projected, grid: VoxelGrid, variant: Variant
 ) -> Extents:
-    """Return the coarse and exact extents of all Gaussians, in storage order."""
+    """Return the coarse and exact extents of all Gaussians, in storage order.
+
+    ``scene`` gives the coarse filter's words; ``projected`` may be of the same Gaussians after
+    quantisation, whose exact extents may then reach beyond the coarse ones.
+    """
     rule = RULES[variant]
     half_x, half_y = 0.5 * camera.width / camera.fx, 0.5 * camera.height / camera.fy
     if rule.asymmetric_clamp:
@@ -103,9 +107,7 @@ def gaussian_extents(
     )  # fmt: skip
     fine = np.empty((len(scene), 4), np.int32)
     fine[:, :2], fine[:, 2:] = _NOWHERE
-    position = np.empty(len(scene), np.int32)
-    position[grid.order] = np.arange(len(scene), dtype=np.int32)
-    fine[position[projected.index]] = projected.tile_rect
+    fine[grid.places()[0][projected.index]] = projected.tile_rect
     return Extents(coarse, fine)
 
 

@@ -60,6 +60,13 @@ class VoxelGrid:
         """Gaussians of each occupied voxel, shape (M,)."""
         return np.diff(self.start)
 
+    def places(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Return the storage position and the voxel of each Gaussian, by scene index, (N,) each."""
+        position, voxel = np.empty_like(self.order), np.empty_like(self.order)
+        position[self.order] = np.arange(self.order.size, dtype=np.int32)
+        voxel[self.order] = np.repeat(np.arange(self.occupied, dtype=np.int32), self.count)
+        return position, voxel
+
     def index(self) -> npt.NDArray[np.int64]:
         """Return the grid index (ix, iy, iz) of each occupied voxel, shape (M, 3)."""
         ny, nz = int(self.cells[1]), int(self.cells[2])

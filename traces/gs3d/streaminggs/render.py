@@ -16,6 +16,7 @@ from archsim.traces.gs3d.projection import Projected
 from archsim.traces.gs3d.sorting import depth_order
 from archsim.traces.gs3d.streaminggs.batches import batches
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
+from archsim.traces.gs3d.streaminggs.misorder import Misorder, blended_weights
 from archsim.traces.gs3d.streaminggs.order import VoxelQueue
 
 __all__ = ["SUBTILE", "Frame", "Groups", "Streamed", "gaussian_features", "stream_groups"]
@@ -48,6 +49,19 @@ class Groups(NamedTuple):
     group_h: int
     groups_x: int
     tile: int
+
+    def rectangles(self, count: int) -> npt.NDArray[np.int64]:
+        """Return x0, y0, x1, y1 of ``count`` groups in pixels, not cut at the image's border."""
+        g = np.arange(count)
+        x0, y0 = g % self.groups_x * self.group_w, g // self.groups_x * self.group_h
+        return np.stack([x0, y0, x0 + self.group_w, y0 + self.group_h], axis=1)
+
+    def pixels(self, count: int) -> npt.NDArray[np.int64]:
+        """Return the pixels of ``count`` groups that lie inside the image."""
+        rectangle = self.rectangles(count)
+        width = np.minimum(rectangle[:, 2], self.width) - rectangle[:, 0]
+        height = np.minimum(rectangle[:, 3], self.height) - rectangle[:, 1]
+        return (width * height).astype(np.int64)
 
 
 class Frame(NamedTuple):
@@ -84,6 +98,11 @@ class Streamed:
         tested; pixels blended. 0 for entries that were not processed.
     saturated : (G,) int64
         Pixels saturated at the end.
+    lost : (G,) int64
+        Gaussians of processed voxels that the fine filter would keep and the coarse one dropped:
+        none, but where quantisation has made a Gaussian larger than its largest scale as stored.
+    misorder
+        What was blended behind something deeper.
     """
 
     frame: Frame
@@ -93,6 +112,8 @@ class Streamed:
     alpha_tests: npt.NDArray[np.int64]
     blends: npt.NDArray[np.int64]
     saturated: npt.NDArray[np.int64]
+    lost: npt.NDArray[np.int64]
+    misorder: Misorder
 
 
 def gaussian_features(projected: Projected) -> npt.NDArray[np.float32]:
@@ -102,15 +123,19 @@ def gaussian_features(projected: Projected) -> npt.NDArray[np.float32]:
 
 
 def stream_groups(
-    grid: VoxelGrid, queue: VoxelQueue, projected: Projected, voxel_of: npt.NDArray[np.int32],
-    groups: Groups, rule: BlendRule,
+    grid: VoxelGrid, queue: VoxelQueue, projected: Projected, coarse: npt.NDArray[np.int32],
+    size: npt.NDArray[np.float32], groups: Groups, rule: BlendRule,
 ) -> Streamed:  # fmt: skip
-    """Render all groups; ``voxel_of``, shape (V,), is the voxel of each visible Gaussian.
+    """Render all groups.
 
-    Inside a voxel Gaussians are blended by depth, then scene index. A Gaussian is sent to the
-    subtiles that lie in its tiles, meet its box in GSCore's test, and have a pixel left; the
-    renderer is GSCore's. A group stops when none of its pixels is left.
+    ``coarse``, shape (N, 4), holds the coarse filter's squares by storage position: what it drops
+    is not rendered. ``size``, shape (N,), is each Gaussian's size by scene index, which weighs the
+    size-weighted misorder. Inside a voxel Gaussians are blended by depth, then scene index. A
+    Gaussian is sent to the subtiles that lie in its tiles, meet its box in GSCore's test, and have
+    a pixel left; the renderer is GSCore's. A group stops when none of its pixels is left.
     """
+    position, voxel_of_scene = grid.places()
+    voxel_of = voxel_of_scene[projected.index]
     by_depth = depth_order(projected.depth)
     by_voxel = by_depth[np.argsort(voxel_of[by_depth], kind="stable")]
     start = np.concatenate([[0], np.cumsum(np.bincount(voxel_of, minlength=grid.occupied))])
@@ -124,22 +149,29 @@ def stream_groups(
     frame = Frame.empty(groups.width, groups.height)
     count = queue.start.size - 1
     counted = np.zeros((queue.voxel.size, 4), np.int64)
-    ends = np.zeros((count, 2), np.int64)
+    ends = np.zeros((count, 3), np.int64)
+    ordered = np.zeros((count, 6), np.float64)
+    index = projected.index[by_voxel]
+    squares, sizes, depth = coarse[position[index]], size[index], projected.depth[by_voxel]
     loads = np.concatenate([[0], np.cumsum(grid.count[queue.voxel])])
     for first, last in batches(np.diff(loads[queue.start]), _WORK_PER_CALL):
         _stream(
             first, last, groups, SUBTILE, queue.start, queue.voxel, start, features, tiles, boxes,
-            rule, frame.colour, frame.transmittance, counted, ends,
+            squares, sizes, depth, rule, frame.colour, frame.transmittance, counted, ends, ordered,
         )  # fmt: skip
     work, subtiles, tests, blends = (np.ascontiguousarray(c) for c in counted.T)
-    return Streamed(frame, ends[:, 0].copy(), work, subtiles, tests, blends, ends[:, 1].copy())
+    total = [float(column) for column in ordered.sum(axis=0)]
+    misorder = Misorder(int(total[0]), int(total[1]), *total[2:])
+    processed, saturated, lost = (np.ascontiguousarray(c) for c in ends.T)
+    return Streamed(frame, processed, work, subtiles, tests, blends, saturated, lost, misorder)
 
 
 @njit()
 def _stream_group(
     g: int, groups: Groups, subtile: int, queue_start: Array, queue: Array, start: Array,
-    features: Array, tiles: Array, boxes: Array, rule: BlendRule, colour: Array,
-    transmittance: Array, counted: Array, ends: Array,
+    features: Array, tiles: Array, boxes: Array, squares: Array, sizes: Array, depth: Array,
+    rule: BlendRule, colour: Array, transmittance: Array, counted: Array, ends: Array,
+    ordered: Array,
 ) -> None:  # fmt: skip
     x0 = g % groups.groups_x * groups.group_w
     y0 = g // groups.groups_x * groups.group_h
@@ -158,6 +190,9 @@ def _stream_group(
     live = (x1 - x0) * (y1 - y0)
     tile = groups.tile
     half = 0.5 * subtile
+    before = np.empty((subtile, subtile), np.float32)
+    deepest_of_pixel = np.full((y1 - y0, x1 - x0), -np.inf, np.float32)
+    deepest = np.float32(-np.inf)
     for entry in range(queue_start[g], queue_start[g + 1]):
         if live == 0:
             break
@@ -168,6 +203,20 @@ def _stream_group(
             right, bottom = min(tiles[k, 2] * tile, x1), min(tiles[k, 3] * tile, y1)
             if left >= right or top >= bottom:
                 continue
+            if (
+                squares[k, 2] < x0
+                or squares[k, 0] >= x0 + groups.group_w
+                or squares[k, 3] < y0
+                or squares[k, 1] >= y0 + groups.group_h
+            ):
+                ends[g, 2] += 1
+                continue
+            ordered[g, 0] += 1.0
+            ordered[g, 2] += sizes[k]
+            if depth[k] < deepest:
+                ordered[g, 1] += 1.0
+                ordered[g, 3] += sizes[k]
+            deepest = max(deepest, depth[k])
             mean_x, mean_y = np.float64(features[k, 0]), np.float64(features[k, 1])
             a, b, c = features[k, 2], features[k, 3], features[k, 4]
             reach = alpha_reach(features[k, 5], rule.alpha_min)
@@ -188,11 +237,22 @@ def _stream_group(
                     if touched[sy, sx] != entry:
                         touched[sy, sx] = entry
                         subtiles += 1
+                    to_x = min(right, from_x + subtile)
+                    for y in range(from_y, to_y):
+                        for x in range(from_x, to_x):
+                            before[y - from_y, x - from_x] = own_t[y - y0, x - x0]
                     _, blended, finished = blend_gaussian(
-                        from_x, from_y, min(right, from_x + subtile), to_y, x0, y0, mean_x, mean_y,
-                        a, b, c, reach, features[k, 5], features[k, 6], features[k, 7],
-                        features[k, 8], own_t, own_colour, done, rule,
+                        from_x, from_y, to_x, to_y, x0, y0, mean_x, mean_y, a, b, c, reach,
+                        features[k, 5], features[k, 6], features[k, 7], features[k, 8],
+                        own_t, own_colour, done, rule,
                     )  # fmt: skip
+                    if blended > 0:
+                        weight, behind = blended_weights(
+                            before, own_t, from_y - y0, from_x - x0, to_y - y0, to_x - x0,
+                            depth[k], deepest_of_pixel,
+                        )  # fmt: skip
+                        ordered[g, 4] += weight
+                        ordered[g, 5] += behind
                     blends += blended
                     active[sy, sx] -= finished
                     live -= finished
@@ -206,11 +266,12 @@ def _stream_group(
 @njit(parallel=True)
 def _stream(
     first: int, last: int, groups: Groups, subtile: int, queue_start: Array, queue: Array,
-    start: Array, features: Array, tiles: Array, boxes: Array, rule: BlendRule, colour: Array,
-    transmittance: Array, counted: Array, ends: Array,
+    start: Array, features: Array, tiles: Array, boxes: Array, squares: Array, sizes: Array,
+    depth: Array, rule: BlendRule, colour: Array, transmittance: Array, counted: Array,
+    ends: Array, ordered: Array,
 ) -> None:  # fmt: skip
     for g in prange(first, last):
         _stream_group(
-            g, groups, subtile, queue_start, queue, start, features, tiles, boxes, rule, colour,
-            transmittance, counted, ends,
+            g, groups, subtile, queue_start, queue, start, features, tiles, boxes, squares, sizes,
+            depth, rule, colour, transmittance, counted, ends, ordered,
         )  # fmt: skip

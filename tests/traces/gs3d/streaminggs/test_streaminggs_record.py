@@ -14,14 +14,18 @@ from archsim.traces.gs3d.formats import load_scene_file
 from archsim.traces.gs3d.gscore.record import GscoreParameters, record_gscore
 from archsim.traces.gs3d.gscore.shape import box_touches, intersection_boxes
 from archsim.traces.gs3d.reference import BLEND_RULES, render_reference
+from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes, train_codebooks
 from archsim.traces.gs3d.streaminggs.filters import filter_visits, gaussian_extents
 from archsim.traces.gs3d.streaminggs.grid import build_grid
 from archsim.traces.gs3d.streaminggs.order import order_voxels, voxel_distances
+from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters
+from archsim.traces.gs3d.streaminggs.quantise import quantise
 from archsim.traces.gs3d.streaminggs.rays import trace_rays
-from archsim.traces.gs3d.streaminggs.record import StreamingGsParameters, record_streaminggs
+from archsim.traces.gs3d.streaminggs.record import record_streaminggs
 
 WIDTH, HEIGHT = 90, 52  # neither a multiple of the group, the tile or the subtile
-SMALL = StreamingGsParameters(voxel_size="extent/5", group=(32, 32))
+SMALL = StreamingGsParameters(voxel_size="extent/5", group=(32, 32), vq="none")
+FEW = CodebookSizes(64, 64, 64, 32)
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +63,12 @@ def touched_pixels(projected, p, x0, y0, shape):
     return touched
 
 
-def blend_group(projected, order, x0, y0, x1, y1, rule):
+def blend_group(projected, order, x0, y0, x1, y1, rule, tally):
     """Blend Gaussians (positions in ``projected``) one by one into a rectangle, in float64."""
     ys, xs = np.mgrid[y0:y1, x0:x1]
     colour, left = np.zeros((*xs.shape, 3)), np.ones(xs.shape)
     done, blends = np.zeros(xs.shape, bool), 0
+    deepest = np.full(xs.shape, -np.inf)
     for p in order:
         tx0, ty0, tx1, ty1 = projected.tile_rect[p] * 16
         a, b, c = projected.conic[p].astype(float)
@@ -79,38 +84,87 @@ def blend_group(projected, order, x0, y0, x1, y1, rule):
         done |= ends
         passed &= ~ends
         colour[passed] += (left * alpha)[passed][:, None] * projected.rgb[p].astype(float)
+        for y, x in zip(*np.nonzero(passed)):
+            tally.add(left[y, x] - after[y, x], projected.depth[p] < deepest[y, x])
+        deepest = np.where(passed, np.maximum(deepest, projected.depth[p]), deepest)
         left = np.where(passed, after, left)
         blends += int(passed.sum())
     return colour, blends, int(done.sum())
 
 
-@pytest.mark.parametrize("order", ["dag", "l2"])
-def test_image_and_counts_equal_a_slow_renderer(case, order):
+@pytest.mark.parametrize(("order", "vq"), [("dag", "none"), ("l2", "none"), ("dag", "trained")])
+def test_image_and_counts_equal_a_slow_renderer(case, order, vq):
     scene, camera, reference = case
-    parameters = replace(SMALL, order=order)
+    parameters = replace(SMALL, order=order, vq=vq, codebooks=FEW)
     trace = record_streaminggs(scene, camera, reference, parameters)
+    if vq == "trained":  # what follows the coarse filter sees decoded parameters only
+        reference = render_reference(
+            quantise(scene, train_codebooks(scene, sizes=FEW)).decoded(), camera
+        )
     projected = reference.projected
+    grid = build_grid(scene.means, parameters.voxel_size)
+    squares = gaussian_extents(scene, camera, projected, grid, "inria").coarse[grid.places()[0]]
     position = {int(i): p for p, i in enumerate(projected.index)}
     image, blends, saturated = np.zeros((HEIGHT, WIDTH, 3)), [], []
+    group_order, pixel_order = Tally(), Tally()
     for g, voxels in enumerate(voxel_lists(scene, camera, parameters)):
         x0, y0 = g % 3 * 32, g // 3 * 32
+        passing = [
+            i for i in range(len(scene))
+            if squares[i, 2] >= x0 and squares[i, 0] < x0 + 32
+            and squares[i, 3] >= y0 and squares[i, 1] < y0 + 32
+        ]  # fmt: skip
         visible = [
-            sorted((position[i] for i in v if i in position), key=lambda p: projected.depth[p])
+            sorted(
+                (position[i] for i in v if i in position and i in passing),
+                key=lambda p: projected.depth[p],
+            )
             for v in voxels
         ]
         colour, blended, done = blend_group(
             projected, list(chain(*visible)), x0, y0, min(x0 + 32, WIDTH), min(y0 + 32, HEIGHT),
-            BLEND_RULES["inria"],
+            BLEND_RULES["inria"], pixel_order,
         )  # fmt: skip
         image[y0 : y0 + 32, x0 : x0 + 32] = colour
         blends.append(blended)
         saturated.append(done)
+        deepest = -np.inf
+        for p in chain(*visible[: np.diff(trace.columns["group.start"])[g]]):  # until saturated
+            tx0, ty0, tx1, ty1 = projected.tile_rect[p] * 16
+            if tx0 < x0 + 32 and tx1 > x0 and ty0 < y0 + 32 and ty1 > y0:
+                size = float(scene.scales[projected.index[p]].max())
+                group_order.add(size, projected.depth[p] < deepest)
+                deepest = max(deepest, projected.depth[p])
     assert np.abs(trace.columns["image"] / 255 - np.clip(image, 0, 1)).max() <= 0.5 / 255 + 1e-5
     start = trace.columns["group.start"]
     counted = [int(trace.columns["visit.blends"][a:b].sum()) for a, b in pairwise(start)]
     assert counted == blends
     assert trace.columns["group.saturated"].tolist() == saturated
     assert sum(saturated) > 0
+    counts = trace.meta["counts"]
+    assert counts["misordered_group_fraction"] == pytest.approx(group_order.share_of_entries())
+    assert counts["misordered_size_fraction"] == pytest.approx(group_order.share_of_weight())
+    assert counts["misordered_pixel_fraction"] == pytest.approx(
+        pixel_order.share_of_weight(), rel=1e-4
+    )
+    assert 0 < counts["misordered_pixel_fraction"] < 1
+
+
+class Tally:
+    """Weights, and which of them were out of order."""
+
+    def __init__(self):
+        self.weight, self.behind = [], []
+
+    def add(self, weight, behind):
+        self.weight.append(weight)
+        self.behind.append(bool(behind))
+
+    def share_of_entries(self):
+        return np.mean(self.behind)
+
+    def share_of_weight(self):
+        return np.dot(self.weight, self.behind) / np.sum(self.weight)
 
 
 @pytest.mark.parametrize("variant", ["inria", "gsplat"])
@@ -202,7 +256,7 @@ def test_a_saturated_group_visits_no_further_voxels(make_scene, make_camera):
     camera = make_camera(64, 64, distance=4.0)
     reference = render_reference(scene, camera)
     trace = record_streaminggs(
-        scene, camera, reference, StreamingGsParameters("extent/6", (64, 64))
+        scene, camera, reference, StreamingGsParameters("extent/6", (64, 64), vq="none")
     )
     assert trace.columns["group.saturated"].tolist() == [64 * 64]
     visits = len(trace.columns["visit.voxel"])
@@ -267,7 +321,10 @@ def test_filters_of_a_real_scene_are_near_those_measured_before(data):
     scene = load_scene_file(data / "gs3d" / "playcanvas" / "playbot", 0)
     camera = orbit_cameras(Orbit(views=1), bounds_of(scene), 800, 800)[0]
     trace = record_streaminggs(
-        scene, camera, render_reference(scene, camera), StreamingGsParameters(group=(16, 16))
+        scene,
+        camera,
+        render_reference(scene, camera),
+        StreamingGsParameters(group=(16, 16), vq="none"),
     )
     counts = trace.meta["counts"]
     assert not any("No evidence" in note for note in trace.meta["notes"])
