@@ -49,6 +49,19 @@ MEANING = {
     "coarse_pass_fraction": "coarse pass / loaded",
     "fine_pass_fraction": "fine pass / loaded",
     "filtered_fraction": "loaded Gaussians that a filter removed / loaded",
+    "lost_to_coarse_filter": "Gaussians that only the fine filter would keep: quantisation made "
+    "them larger than their largest scale as stored",
+    "misordered_group_fraction": "Gaussians behind a deeper one of their pixel group / all "
+    "Gaussians that groups rendered",
+    "misordered_size_fraction": "the same, each weighted by its largest scale",
+    "misordered_pixel_fraction": "blending weight behind something deeper in the same pixel / all "
+    "blending weight",
+    "vq_saving_with_filter_packed_fraction": "voxel bytes that codebooks save / those of the same "
+    "survivors in FP32, records alone",
+    "vq_saving_with_filter_bursts_fraction": "the same, in whole bursts of 32 bytes",
+    "vq_saving_without_filter_packed_fraction": "voxel bytes not read / all parameters of all "
+    "loaded Gaussians in FP32, records alone",
+    "vq_saving_without_filter_bursts_fraction": "the same, in whole bursts of 32 bytes",
     "uncovered_pair_fraction": "pairs whose voxel no ray of the group crosses / all pairs of the "
     "reference",
     "misordered_pair_fraction": "pairs behind a deeper Gaussian of their tile, in voxel order / "

@@ -56,7 +56,9 @@ class StreamingGsConfig(BaseModel):
     order: OrderRule = Field(
         default="dag",
         description="order of a group's voxels: dag (topological, as the voxel sorting unit), "
-        "l1 or l2 (index distance from the camera's voxel)",
+        "dag-depth (topological, least view depth first), l1, l2, linf, xyz to zyx (distance in "
+        "cells from the camera's voxel), centre (distance from the camera) or depth (view depth; "
+        "rays may meet voxels in another order)",
     )
     ray_stride: int = Field(default=1, description="rays through every so many pixels in x and y")
     vq: VqKind = Field(

@@ -41,7 +41,8 @@ def error_map(image: Array, reference: Array) -> npt.NDArray[np.float16]:
     (H, W), 0 to 1; the mean of its squares is what the PSNR is of.
     """
     apart = np.clip(image, 0.0, 1.0).astype(np.float64) - np.clip(reference, 0.0, 1.0)
-    return np.sqrt(np.mean(np.square(apart), axis=2)).astype(np.float16)
+    error: npt.NDArray[np.float16] = np.sqrt(np.mean(np.square(apart), axis=2)).astype(np.float16)
+    return error
 
 
 def psnr_db(a: Array, b: Array) -> float:

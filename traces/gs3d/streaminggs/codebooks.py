@@ -187,7 +187,8 @@ def nearest(points: F32, entries: F32) -> npt.NDArray[np.int32]:
     index = _faiss().IndexFlatL2(entries.shape[1])
     index.add(np.ascontiguousarray(entries - middle))
     _, found = index.search(np.ascontiguousarray(points - middle), 1)
-    return found[:, 0].astype(np.int32)
+    closest: npt.NDArray[np.int32] = found[:, 0].astype(np.int32)
+    return closest
 
 
 def _faiss() -> Any:

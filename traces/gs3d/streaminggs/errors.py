@@ -3,8 +3,8 @@
 Both renders start from the reference's tile lists, nearest Gaussian first. *Coverage* drops the
 Gaussians of voxels that no ray of the group crosses and keeps the exact order. *Order* keeps all
 Gaussians but takes them voxel by voxel in the group's order; before a voxel that no ray crosses
-come as many queued voxels as have at most its L1 index distance. With all voxels queued and exact
-order both would equal the reference.
+come the queued voxels that the rule puts before it, for a topological order those of at most its L1
+index distance. With all voxels queued and exact order both would equal the reference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_gaussian
 from archsim.traces.gs3d.streaminggs.batches import batches
-from archsim.traces.gs3d.streaminggs.order import Distances, VoxelQueue
+from archsim.traces.gs3d.streaminggs.order import Distances, OrderRule, VoxelQueue
 from archsim.traces.gs3d.streaminggs.render import Frame, Groups
 
 __all__ = ["SeparateErrors", "render_errors"]
@@ -52,7 +52,8 @@ class SeparateErrors:
 
 
 def render_errors(
-    queue: VoxelQueue, distances: Distances, voxel_of: npt.NDArray[np.int32],
+    queue: VoxelQueue, distances: Distances, order_rule: OrderRule,
+    voxel_of: npt.NDArray[np.int32],
     features: npt.NDArray[np.float32], depth: npt.NDArray[np.float32],
     tile_start: npt.NDArray[np.int64], pair_visible: npt.NDArray[np.int32],
     groups: Groups, rule: BlendRule,
@@ -67,11 +68,12 @@ def render_errors(
                 + tiles % tiles_x * groups.tile // groups.group_w)  # fmt: skip
     pairs = np.bincount(group_of, np.diff(tile_start), minlength=count).astype(np.int64)
     struck = np.zeros((count, 2), np.int64)
-    l1 = distances.l1 - distances.l1.min()
+    distance = distances.distance(order_rule)
+    rank = distances.rank("l1" if order_rule.startswith("dag") else order_rule)
     for first, last in batches(pairs, _PAIRS_PER_CALL):
         _render(
-            first, last, groups, tiles_x, queue.start, queue.voxel, int(l1.max()), l1,
-            distances.rank_l1, voxel_of, features, depth, tile_start, pair_visible, rule,
+            first, last, groups, tiles_x, queue.start, queue.voxel, int(distance.max()), distance,
+            rank, voxel_of, features, depth, tile_start, pair_visible, rule,
             coverage.colour, coverage.transmittance, order.colour, order.transmittance, struck,
         )  # fmt: skip
     return SeparateErrors(
@@ -128,20 +130,20 @@ def _stable_order(keys: Array) -> Array:
 @njit()
 def _render_group(
     g: int, groups: Groups, tiles_x: int, queue_start: Array, queue: Array, farthest: int,
-    l1: Array, rank_l1: Array, voxel_of: Array, features: Array, depth: Array, tile_start: Array,
+    distance: Array, rank: Array, voxel_of: Array, features: Array, depth: Array, tile_start: Array,
     pair_visible: Array, rule: BlendRule, coverage: Array, coverage_t: Array, order: Array,
     order_t: Array, struck: Array,
 ) -> None:  # fmt: skip
     # Keys that sort as the module says: odd multiples of V for queued voxels, and between them
     # the others, among themselves by distance; ranks are below V, the number of voxels.
-    voxels = np.int64(l1.size)
-    place = np.full(l1.size, -1, np.int64)
+    voxels = np.int64(distance.size)
+    place = np.full(distance.size, -1, np.int64)
     no_farther = np.zeros(farthest + 1, np.int64)  # queued voxels of at most this distance
     for entry in range(queue_start[g], queue_start[g + 1]):
         place[queue[entry]] = (2 * (entry - queue_start[g]) + 1) * voxels
-        no_farther[l1[queue[entry]]] += 1
-    for distance in range(farthest):
-        no_farther[distance + 1] += no_farther[distance]
+        no_farther[distance[queue[entry]]] += 1
+    for step in range(farthest):
+        no_farther[step + 1] += no_farther[step]
     tile = groups.tile
     x0 = g % groups.groups_x * groups.group_w
     y0 = g // groups.groups_x * groups.group_h
@@ -159,7 +161,7 @@ def _render_group(
                     covered[kept] = entries[i]
                     kept += 1
                 else:
-                    keys[i] = 2 * no_farther[l1[voxel]] * voxels + rank_l1[voxel]
+                    keys[i] = 2 * no_farther[distance[voxel]] * voxels + rank[voxel]
             struck[g, 0] += entries.size - kept
             _blend_list(covered[:kept], x, y, tile, features, rule, coverage, coverage_t)
             place_in_list = _stable_order(keys)
@@ -176,12 +178,12 @@ def _render_group(
 @njit(parallel=True)
 def _render(
     first: int, last: int, groups: Groups, tiles_x: int, queue_start: Array, queue: Array,
-    farthest: int, l1: Array, rank_l1: Array, voxel_of: Array, features: Array, depth: Array,
+    farthest: int, distance: Array, rank: Array, voxel_of: Array, features: Array, depth: Array,
     tile_start: Array, pair_visible: Array, rule: BlendRule, coverage: Array, coverage_t: Array,
     order: Array, order_t: Array, struck: Array,
 ) -> None:  # fmt: skip
     for g in prange(first, last):
         _render_group(
-            g, groups, tiles_x, queue_start, queue, farthest, l1, rank_l1, voxel_of, features,
+            g, groups, tiles_x, queue_start, queue, farthest, distance, rank, voxel_of, features,
             depth, tile_start, pair_visible, rule, coverage, coverage_t, order, order_t, struck,
         )  # fmt: skip

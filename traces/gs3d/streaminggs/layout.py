@@ -153,14 +153,15 @@ def vq_savings(
         bits["sh"] = (int(meta["vq"]["sizes"]["sh"]) - 1).bit_length() if degree else 0
         stored_bits = sum(bits.values())
     count = columns["voxel.count"]
-    visits = [
-        columns[name]
-        for name in ("visit.voxel", "visit.loaded", "visit.survivor_start", "survivor.rank")
-    ]
+    voxel, loaded = columns["visit.voxel"], columns["visit.loaded"]
     alignment = int(meta["layout"]["alignment_bytes"])
-    layouts = [VoxelLayout.of(count, bits, alignment) for bits in (stored_bits, fine_bits)]
-    stored, plain = (voxel_traffic(layout, *visits, burst_bytes) for layout in layouts)
-    voxel, loaded = visits[:2]
+    stored, plain = (
+        voxel_traffic(
+            VoxelLayout.of(count, bits, alignment), voxel, loaded,
+            columns["visit.survivor_start"], columns["survivor.rank"], burst_bytes,
+        )
+        for bits in (stored_bits, fine_bits)
+    )  # fmt: skip
     whole = WORD_BYTES * words * loaded
     first = np.concatenate(
         [[0], np.cumsum(-(-count * WORD_BYTES * words // alignment) * alignment)]

@@ -9,7 +9,7 @@ from archsim.base.errors import ConfigError
 from archsim.traces.gs3d.reference import TILE
 from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
 from archsim.traces.gs3d.streaminggs.layout import BURST_BYTES
-from archsim.traces.gs3d.streaminggs.order import OrderRule
+from archsim.traces.gs3d.streaminggs.order import ORDER_RULES, OrderRule
 
 __all__ = ["StreamingGsParameters", "VqKind"]
 
@@ -28,7 +28,7 @@ class StreamingGsParameters:
     group
         Width and height of a pixel group, multiples of 16.
     order
-        ``dag`` (topological order of the rays' voxels), ``l1`` or ``l2`` (index distance).
+        Rule that orders a group's voxels, see :mod:`order`.
     ray_stride
         Rays are cast through every so many pixels in x and y.
     vq
@@ -57,8 +57,10 @@ class StreamingGsParameters:
                 f"a group of {tuple(self.group)} pixels is not made of {TILE}x{TILE} tiles",
                 remedy=f"use multiples of {TILE}, e.g. [64, 64]",
             )
-        if self.order not in get_args(OrderRule):
-            raise ConfigError(f"order {self.order!r} is not known", remedy="use dag, l1 or l2")
+        if self.order not in ORDER_RULES:
+            raise ConfigError(
+                f"order {self.order!r} is not known", remedy="use " + ", ".join(ORDER_RULES)
+            )
         if not 1 <= self.ray_stride <= min(self.group):
             raise ConfigError(
                 f"a ray_stride of {self.ray_stride} casts no ray in some group",

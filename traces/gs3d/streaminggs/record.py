@@ -99,7 +99,7 @@ def record_streaminggs(
     tell(80, 100)
     grid, groups, queue = frame.grid, frame.groups, frame.queue
     errors = render_errors(
-        queue, frame.distances, grid.places()[1][reference.projected.index],
+        queue, frame.distances, parameters.order, grid.places()[1][reference.projected.index],
         gaussian_features(reference.projected), reference.projected.depth, reference.tile_start,
         reference.pair_visible, groups, BLEND_RULES[reference.variant],
     )  # fmt: skip
@@ -149,6 +149,7 @@ def record_streaminggs(
             for cause, alone in one_error.items()
         },
     }
+    counts: dict[str, Any] = {**frame.counts(), **_error_counts(errors)}
     meta = {
         "parameters": parameters.meta(),
         "resolution": [camera.width, camera.height],
@@ -162,14 +163,14 @@ def record_streaminggs(
         },
         "layout": layout.meta(),
         "vq": _vq_meta(parameters, quantised),
-        "counts": {**frame.counts(), **_error_counts(errors)},
+        "counts": counts,
         "quality": _quality(image, one_error, reference.image),
         "notes": _notes(grid, parameters),
     }
     trace = Trace(KIND, meta, columns)
     for against, saving in vq_savings(trace).items():
         for counted, fraction in saving.items():
-            meta["counts"][f"vq_saving_{against}_{counted}_fraction"] = fraction
+            counts[f"vq_saving_{against}_{counted}_fraction"] = fraction
     return trace
 
 

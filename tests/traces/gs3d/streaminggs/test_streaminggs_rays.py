@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from archsim.base.errors import CheckError
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.streaminggs.grid import build_grid
-from archsim.traces.gs3d.streaminggs.order import order_voxels, voxel_distances
+from archsim.traces.gs3d.streaminggs.order import (
+    ORDER_RULES,
+    order_voxels,
+    violated_edges,
+    voxel_distances,
+)
 from archsim.traces.gs3d.streaminggs.rays import RayTables, trace_rays
 
 
@@ -114,6 +119,66 @@ def test_voxel_orders_are_legal_and_equal_plain_python(seed, inside):
         assert l2.tolist() == sorted(nodes, key=lambda n: (int((offset[n] ** 2).sum()), n))
 
 
+LEGAL = [rule for rule in ORDER_RULES if rule != "depth"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_no_ray_meets_voxels_out_of_a_legal_order(seed, inside):
+    # the rule knows no ray but the topological ones' tables; the oracle cuts boxes one by one
+    grid, camera = random_case(seed, inside)
+    tables = trace_rays(grid, camera, group=(48, 48), stride=4)
+    distances = voxel_distances(grid, camera)
+    met = [cut_boxes(grid, camera, x, y) for y in range(2, 40, 4) for x in range(2, 48, 4)]
+    assert len(tables.rays) == 1
+    for rule in LEGAL:
+        queue = order_voxels(tables, distances, rule)
+        place = {v: i for i, v in enumerate(queue.voxel.tolist())}
+        assert all(place[a] < place[b] for ray in met for a, b in pairwise(ray)), rule
+        assert violated_edges(tables, queue) == 0
+        assert sorted(place) == sorted(tables.node.tolist())
+
+
+def test_view_depth_is_no_legal_order():
+    violated = []
+    for seed in range(20):
+        grid, camera = random_case(seed)
+        tables = trace_rays(grid, camera, group=(16, 16), stride=2)
+        queue = order_voxels(tables, voxel_distances(grid, camera), "depth")
+        wrong = 0
+        for g in range(len(tables.rays)):
+            own = slice(tables.node_start[g], tables.node_start[g + 1])
+            place = {v: i for i, v in enumerate(queue.voxel[own].tolist())}
+            nodes = tables.node[own]
+            for a, b in tables.edge[tables.edge_start[g] : tables.edge_start[g + 1]]:
+                wrong += place[nodes[a]] > place[nodes[b]]
+        assert violated_edges(tables, queue) == wrong
+        violated.append(wrong)
+    assert sum(violated) > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_the_free_voxel_of_least_depth_comes_next(seed, inside):
+    grid, camera = random_case(seed, inside)
+    tables = trace_rays(grid, camera, group=(32, 16), stride=2)
+    distances = voxel_distances(grid, camera)
+    queue = order_voxels(tables, distances, "dag-depth")
+    centre = grid.origin + (grid.index() + 0.5) * grid.size
+    depth = (centre @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3])[:, 2]
+    assert np.allclose(distances.depth * grid.size, depth, atol=1e-9)
+    for g in range(len(tables.rays)):
+        own = slice(tables.node_start[g], tables.node_start[g + 1])
+        nodes = tables.node[own].tolist()
+        edges = tables.edge[tables.edge_start[g] : tables.edge_start[g + 1]]
+        left = {n: {nodes[a] for a, b in edges if nodes[b] == n} for n in nodes}
+        for voxel in queue.voxel[own].tolist():
+            free = [n for n in left if not left[n] & left.keys()]
+            assert voxel in free
+            assert distances.depth[voxel] == min(distances.depth[n] for n in free)
+            del left[voxel]
+
+
 def test_a_circle_is_an_error():
     grid, camera = random_case(5)
     distances = voxel_distances(grid, camera)
@@ -122,5 +187,6 @@ def test_a_circle_is_an_error():
         ones, ones, ones, np.array([0, 1, 3]), np.array([0, 0, 1], np.int32), np.array([0, 0, 2]),
         np.array([[0, 1], [1, 0]], np.int32),
     )  # fmt: skip
-    with pytest.raises(CheckError, match="group 1 wait for each other in a circle"):
-        order_voxels(tables, distances, "dag")
+    for rule in ("dag", "dag-depth"):
+        with pytest.raises(CheckError, match="group 1 wait for each other in a circle"):
+            order_voxels(tables, distances, rule)

@@ -306,7 +306,7 @@ def test_the_number_of_threads_changes_nothing(case):
         ({"group": (64, 24)}, r"\(64, 24\) pixels is not made of 16x16 tiles\n.*\[64, 64\]"),
         ({"group": (0, 16)}, "not made of 16x16 tiles"),
         ({"ray_stride": 33}, r"ray_stride of 33 casts no ray in some group\n.*1 to 32"),
-        ({"order": "depth"}, r"order 'depth' is not known\n.*dag, l1 or l2"),
+        ({"order": "deep"}, r"order 'deep' is not known\n.*dag, dag-depth, l1"),
         ({"voxel_size": "extent:16"}, r"'extent:16' is not understood\n.*extent/16"),
     ],
 )
