@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archsim.api import Result as Result
     from archsim.api import run as run
+    from archsim.sweep_api import Study as Study
+    from archsim.sweep_api import sweep as sweep
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "run"]
+__all__ = ["Result", "Study", "__version__", "run", "sweep"]
 
-_LAZY = {"run": "archsim.api", "Result": "archsim.api"}
+_LAZY = {"run": "archsim.api", "Result": "archsim.api", "sweep": "archsim.sweep_api",
+         "Study": "archsim.sweep_api"}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

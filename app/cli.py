@@ -12,6 +12,7 @@ import archsim
 from archsim.base.errors import ArchsimError
 from archsim.dram_commands import dram_app
 from archsim.rtl_commands import rtl_app
+from archsim.sweep_commands import sweep
 
 __all__ = ["app", "main"]
 
@@ -26,6 +27,7 @@ scene_app = typer.Typer(no_args_is_help=True, help="Look into a scene.")
 app.add_typer(scene_app, name="scene")
 app.add_typer(dram_app, name="dram")
 app.add_typer(rtl_app, name="rtl")
+app.command()(sweep)
 
 _INTERRUPTED = 130
 
@@ -151,14 +153,16 @@ def info(
 @app.command()
 def schema(
     what: Annotated[
-        Literal["run", "machine"], typer.Argument(help="Of run configurations or machine files.")
+        Literal["run", "machine", "study"],
+        typer.Argument(help="Of run configurations, machine files or study files."),
     ] = "run",
 ) -> None:
     """Print the JSON Schema of configurations, for editors that complete."""
     from archsim.config import run_schema
     from archsim.output import to_json
+    from archsim.study_file import study_schema
 
-    print(to_json(run_schema(what)), end="")
+    print(to_json(study_schema() if what == "study" else run_schema(what)), end="")
 
 
 @app.command()

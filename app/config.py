@@ -29,7 +29,16 @@ from archsim.base.yaml_places import Places, apply_set, load_yaml, parse_yaml, v
 from archsim.sim.method import METHODS, Method, load_method
 from archsim.traces.gs3d.workload import Gs3dWorkload
 
-__all__ = ["ResolvedRun", "RunConfig", "SystemPlan", "list_runs", "load_run", "run_schema"]
+__all__ = [
+    "ResolvedRun",
+    "RunConfig",
+    "SystemPlan",
+    "list_runs",
+    "load_run",
+    "read_run",
+    "run_model",
+    "run_schema",
+]
 
 _PACKAGE = "archsim.configs"
 
@@ -156,14 +165,17 @@ def load_run(
     *,
     assignments: Iterable[str] = (),
     seed: int | None = None,
+    folder: Path | None = None,
 ) -> ResolvedRun:
     """Read, change by ``--set`` assignments, and check a run configuration.
 
     ``source`` is a path, the name of a shipped configuration, or the configuration itself.
     Relative paths of scenes are looked for in the configuration's folder, then in the current
-    one; those of machines in the current one. Raises :class:`ConfigError`.
+    one; those of machines in the current one. ``folder`` is where they are looked for when the
+    configuration itself is given. Raises :class:`ConfigError`.
     """
-    name, data, places, folder = _read(source)
+    name, data, places, own_folder = read_run(source)
+    folder = own_folder or folder
     model = run_model()
     data = apply_set(model, data, places, assignments)
     if seed is not None and isinstance(data, dict):
@@ -186,8 +198,8 @@ def run_schema(what: str = "run") -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, Path | None]:
-    """Return the configuration's name, data, places and folder."""
+def read_run(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, Path | None]:
+    """Return the configuration's name, data, places and folder, without checking it."""
     if isinstance(source, Mapping):
         return "run", dict(source), Places("configuration"), None
     path = Path(source)

@@ -18,7 +18,7 @@ from archsim.charts import CAUSES, cause_chart, part_charts, ratio_chart, timeli
 from archsim.counted import MEANING
 from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size, ssim
 
-__all__ = ["render_report"]
+__all__ = ["embed", "page_environment", "render_report"]
 
 Images = Mapping[str, npt.NDArray[np.uint8]]
 
@@ -40,14 +40,7 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
     ``images`` holds ``<system>-<camera>`` and ``reference-<camera>``; frames are embedded as
     lossy WebP, the exact ones are the PNG files beside the report.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_package_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "size": size, "ratio": ratio}
+    environment = page_environment()
     systems = result["systems"]
     traffic = part_charts(result, "dram_bytes_by_stream", "B", "bytes per frame")
     energy = part_charts(result, "energy_by_component_j", "J", "energy per frame")
@@ -60,20 +53,20 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
         facts=_facts(result),
         cards=_cards(result),
         headline=_headline(result),
-        ratios=[_embed(ratio_chart(result, key, title)) for key, title, _ in _RATIOS],
+        ratios=[embed(ratio_chart(result, key, title)) for key, title, _ in _RATIOS],
         systems=[
             {
                 "name": name,
                 "title": _system_title(system),
-                "timeline": _embed(timeline_chart(system["frames"][0])),
-                "causes": _embed(cause_chart(system)),
+                "timeline": embed(timeline_chart(system["frames"][0])),
+                "causes": embed(cause_chart(system)),
             }
             for name, system in systems.items()
         ],
         cause_legend=CAUSES,
         parts=[
-            ("Where the bytes go", "traffic", *map(_embed, traffic[:2]), traffic[2]),
-            ("Where the energy goes", "energy", *map(_embed, energy[:2]), energy[2]),
+            ("Where the bytes go", "traffic", *map(embed, traffic[:2]), traffic[2]),
+            ("Where the energy goes", "energy", *map(embed, energy[:2]), energy[2]),
         ],
         frames=[
             _frames(result, images, index)
@@ -93,11 +86,24 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
     )
 
 
+def page_environment() -> jinja2.Environment:
+    """Return what fills in the package's templates."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_package_text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "size": size, "ratio": ratio}
+    return environment
+
+
 def _package_text(name: str) -> str:
     return (resources.files("archsim.templates") / name).read_text(encoding="utf-8")
 
 
-def _embed(figure: dict[str, Any]) -> str:
+def embed(figure: dict[str, Any]) -> str:
     """Return a figure as JSON that is safe inside a script element."""
     text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

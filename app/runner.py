@@ -28,7 +28,7 @@ from archsim.traces.gs3d.statistics import scene_warnings
 from archsim.traces.gs3d.workload import load_cameras, load_scene, scene_key
 from archsim.traces.trace import Trace
 
-__all__ = ["Outcome", "run_programs", "run_systems"]
+__all__ = ["Outcome", "Recorder", "mean_quality", "run_programs", "run_systems"]
 
 _REFERENCE = "reference"
 _DOUBT = "No evidence"  # how a method's note begins when its figures say little for this workload
@@ -71,7 +71,7 @@ def run_systems(run: ResolvedRun, *, cache: TraceCache, reporter: Reporter,
 
     The scene is decoded, and a camera's reference rendered, only when a trace is missing.
     """
-    recorder = _Recorder(run, cache, reporter)
+    recorder = Recorder(run, cache, reporter)
     cameras = recorder.cameras()
     frames: dict[str, list[FrameResult]] = {plan.name: [] for plan in run.systems}
     metas: dict[str, list[dict[str, Any]]] = {plan.name: [] for plan in run.systems}
@@ -106,7 +106,7 @@ def run_programs(
     run: ResolvedRun, *, cache: TraceCache, reporter: Reporter
 ) -> Iterator[tuple[SystemPlan, Camera, Program, bool]]:
     """Give the program of every system and camera, and whether its trace had to be recorded."""
-    recorder = _Recorder(run, cache, reporter)
+    recorder = Recorder(run, cache, reporter)
     for camera in recorder.cameras():
         for plan in run.systems:
             recorded = recorder.recorded
@@ -116,14 +116,14 @@ def run_programs(
         recorder.forget_camera()
 
 
-class _Recorder:
+class Recorder:
     """Gives traces: from memory, from the cache, or by recording them."""
 
     def __init__(self, run: ResolvedRun, cache: TraceCache, reporter: Reporter):
         self._run, self._cache, self._reporter = run, cache, reporter
         self._workload, self._seed = run.config.workload, run.config.seed
         self._scene: Scene | None = None
-        self._reference: Reference | None = None
+        self._reference: tuple[str, Reference] | None = None  # of the camera rendered last
         self._here: dict[str, Trace] = {}  # traces of the present camera
         self.recorded = self.reused = 0
         with reporter.step("reading the scene's identity"):
@@ -144,9 +144,14 @@ class _Recorder:
             return self._here[key]
         trace = self._cache.load(key)
         if trace is None:
-            trace = self._record(plan, camera)
-            self._cache.store(key, trace)
-            self.recorded += 1
+            with self._cache.recording(key):
+                trace = self._cache.load(key)  # another process may have recorded it meanwhile
+                if trace is None:
+                    trace = self._record(plan, camera)
+                    self._cache.store(key, trace)
+                    self.recorded += 1
+                else:
+                    self.reused += 1
         else:
             self.reused += 1
         self._here[key] = trace
@@ -161,6 +166,11 @@ class _Recorder:
             trace = Trace(f"gs3d/{_REFERENCE}", {}, {"image": image})
             self._cache.store(key, trace)
         return trace.columns["image"]
+
+    @property
+    def held_bytes(self) -> int:
+        """Size of the traces in memory."""
+        return sum(c.nbytes for trace in self._here.values() for c in trace.columns.values())
 
     def forget_camera(self) -> None:
         """Free what belongs to the present camera."""
@@ -207,13 +217,15 @@ class _Recorder:
         return self._scene
 
     def _rendered(self, camera: Camera) -> Reference:
-        if self._reference is None:
+        key = self._key(_REFERENCE, camera, {})
+        if self._reference is None or self._reference[0] != key:
             scene = self._decoded()
             with self._reporter.step(f"rendering the reference, {camera.name}") as progress:
-                self._reference = render_reference(
+                image = render_reference(
                     scene, camera, progress=lambda share: progress(round(share * 1000), 1000)
                 )
-        return self._reference
+            self._reference = key, image
+        return self._reference[1]
 
     def _record(self, plan: SystemPlan, camera: Camera) -> Trace:
         scene, reference = self._decoded(), self._rendered(camera)
@@ -261,7 +273,7 @@ def _system(
         method=plan.config.model_dump(mode="json"),
         frames=frames,
         area_mm2=area_mm2(machine),
-        quality=_mean_quality([meta["quality"] for meta in metas]),
+        quality=mean_quality([meta["quality"] for meta in metas]),
         workload_counts=_mean_counts([meta["counts"] for meta in metas]),
         fidelity={"method": plan.method.fidelity(), **fidelity(machine)},
         dram_device=machine.memory.device,
@@ -273,7 +285,7 @@ def _system(
     )
 
 
-def _mean_quality(frames: list[dict[str, Any]]) -> dict[str, Any]:
+def mean_quality(frames: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the mean over frames; PSNR over the frames that are not exact."""
     psnr = [f["psnr_db"] for f in frames if f["psnr_db"] is not None]
     causes = dict.fromkeys(cause for f in frames for cause in f["errors"])

@@ -16,7 +16,7 @@ from archsim.base.errors import CheckError
 from archsim.base.interval import Interval
 from archsim.sim.result import SCHEMA_VERSION, FrameResult, SystemResult
 
-__all__ = ["RATIOS", "SIMULATED", "SUMMED", "summarize"]
+__all__ = ["RATIOS", "SIMULATED", "SUMMED", "measured_quantities", "summarize"]
 
 _S = 1e-12  # seconds in a picosecond, joules in a picojoule
 
@@ -48,7 +48,7 @@ def summarize(
     ``workload`` is the configuration's, ``scene`` what is known of the scene (name, Gaussians).
     Raises :class:`CheckError` when a system took no time or no energy.
     """
-    measured = {result.name: _measured(result) for result in results}
+    measured = {result.name: measured_quantities(result) for result in results}
     systems = {}
     for result in results:
         values = measured[result.name]
@@ -68,7 +68,8 @@ def summarize(
     }
 
 
-def _measured(result: SystemResult) -> dict[str, Interval]:
+def measured_quantities(result: SystemResult) -> dict[str, Interval]:
+    """Return the quantities of :data:`SUMMED` that a system has; means over its frames."""
     time = Interval.exact(result.time_s)
     energy = result.energy_j
     if time.value <= 0 or energy.value <= 0:

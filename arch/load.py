@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
 from archsim.base.yaml_places import Places, load_yaml, parse_yaml, set_value, validate
 
-__all__ = ["list_machines", "load_machine", "power_mode"]
+__all__ = ["list_machines", "load_machine", "machine_data", "power_mode"]
 
 _PACKAGE = "archsim.configs.machines"
 
@@ -36,21 +38,37 @@ def load_machine(
     anything in a file that the schema does not have, naming file, line, path, what was found and
     what is expected.
     """
-    if name_or_path.endswith((".yaml", ".yml")):
-        data, places = load_yaml(Path(name_or_path))
-    else:
-        known = list_machines()
-        if name_or_path not in known:
-            raise ConfigError(
-                f"unknown machine {name_or_path!r}",
-                remedy=f"{one_of(name_or_path, known)} (a file's path ends in .yaml)",
-            )
-        file = resources.files(_PACKAGE) / f"{name_or_path}.yaml"
-        data, places = parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}")
+    data, places = _read(name_or_path)
     for dotted, (value, place) in (changes or {}).items():
         data = _change(data, places, dotted, value, place)
     machine: Accelerator | Gpu = validate(Machine, data, places)
     return machine
+
+
+def machine_data(name_or_path: str) -> Any:
+    """Return a machine file's content as plain data, not checked; not to be changed."""
+    return _read(name_or_path)[0]
+
+
+def _read(name_or_path: str) -> tuple[Any, Places]:
+    """Return a machine's data and its places, which may be edited."""
+    if name_or_path.endswith((".yaml", ".yml")):
+        return load_yaml(Path(name_or_path))
+    known = list_machines()
+    if name_or_path not in known:
+        raise ConfigError(
+            f"unknown machine {name_or_path!r}",
+            remedy=f"{one_of(name_or_path, known)} (a file's path ends in .yaml)",
+        )
+    data, places = _shipped(name_or_path)
+    return data, replace(places, lines=dict(places.lines))
+
+
+@cache
+def _shipped(name: str) -> tuple[Any, Places]:
+    """Parse a shipped machine, once: it does not change while archsim runs."""
+    file = resources.files(_PACKAGE) / f"{name}.yaml"
+    return parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}")
 
 
 def _change(data: Any, places: Places, dotted: str, value: Any, place: str) -> Any:
@@ -67,9 +85,16 @@ def _change(data: Any, places: Places, dotted: str, value: Any, place: str) -> A
         )
     data = set_value(Machine, data, places, steps, value, place)
     if sourced:
+        # what a run chooses is known exactly, whatever the file's value may range over
+        span = constant.get("range", [constant.get("low"), constant.get("high")])
         source = f"set by this run; the machine's file says {constant['value']}: "
-        above = (*steps[:-1], "source")
-        data = set_value(Machine, data, places, above, source + str(constant["source"]), place)
+        exact = {k: v for k, v in constant.items() if k not in ("low", "high", "assumed")}
+        exact |= {
+            "value": value,
+            "range": "exact",
+            "source": f"{source}{constant['source']} (range {span})",
+        }
+        data = set_value(Machine, data, places, steps[:-1], exact, place)
     note = f"Changed by this run: {dotted} = {value}."
     return {**data, "notes": [*(data.get("notes") or ()), note]}
 

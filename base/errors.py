@@ -7,6 +7,7 @@ __all__ = [
     "CheckError",
     "ConfigError",
     "DeadlockError",
+    "InfeasibleError",
     "InputError",
     "OutputError",
     "ResourceError",
@@ -44,6 +45,36 @@ class ConfigError(ArchsimError):
     """A configuration, machine or option is wrong."""
 
     exit_code = 2
+
+
+class InfeasibleError(ConfigError):
+    """A machine has less of something than a method needs; a study records it, and searches on.
+
+    Parameters
+    ----------
+    demand, bound
+        What is needed and what there is, in ``unit``.
+    levers
+        What closes the gap, one way each; together they are the remedy.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        demand: float,
+        bound: float,
+        unit: str,
+        levers: tuple[str, ...],
+        place: str | None = None,
+    ):
+        self.demand, self.bound, self.unit, self.levers = demand, bound, unit, levers
+        super().__init__(message, place=place, remedy=", or ".join(levers))
+
+    @property
+    def gap(self) -> float:
+        """How much is missing, in ``unit``."""
+        return self.demand - self.bound
 
 
 class InputError(ArchsimError):

@@ -33,8 +33,11 @@ def hash_data(data: Any) -> str:
 
 
 @cache
-def hash_sources(rooms: tuple[str, ...]) -> str:
-    """Return the SHA-256 of the Python sources of the named rooms (packages of archsim)."""
+def hash_sources(rooms: tuple[str, ...], suffixes: tuple[str, ...] = (".py",)) -> str:
+    """Return the SHA-256 of the sources of the named rooms (packages of archsim).
+
+    ``suffixes`` says which files count: Python alone, or tables such as ``.yaml``, too.
+    """
     import importlib.util
 
     digest = hashlib.sha256()
@@ -43,6 +46,6 @@ def hash_sources(rooms: tuple[str, ...]) -> str:
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"archsim.{room} is not installed")
         root = Path(spec.origin).parent
-        for file in sorted(root.rglob("*.py")):
+        for file in sorted(f for f in root.rglob("*") if f.suffix in suffixes):
             digest.update(f"{room}/{file.relative_to(root)}".encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def validate(
     what was found, what is expected with its unit, and the nearest valid key.
     """
     try:
-        return TypeAdapter(model).validate_python(data, context=context)
+        return _adapter(model).validate_python(data, context=context)
     except ValidationError as error:
         problems = describe_problems(model, data, error)
     except ConfigError as error:
@@ -181,6 +182,12 @@ def validate(
         for path, message, remedy in problems
     )
     raise ConfigError(f"{len(problems)} problems:{listing}", place=places.source)
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    """Return the validator of a type, built once: building takes longer than validating."""
+    return TypeAdapter(model)
 
 
 def _set_value(text: str, argument: str) -> Any:

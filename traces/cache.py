@@ -8,8 +8,10 @@ limit.
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -90,6 +92,26 @@ class TraceCache:
             self.notes.append(f"trace not kept in {self.folder}: {reason}")
         finally:
             self._remove(aside)
+
+    @contextmanager
+    def recording(self, key: str) -> Iterator[None]:
+        """Hold a key while its trace is recorded, so that several processes record it once.
+
+        Others wait here and find the trace afterwards. Without a folder that can be written each
+        records for itself.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder / f".{key}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the process that holds it
+            yield
+            self._remove(self.folder / f".{key}.lock")
+        finally:
+            os.close(lock)
 
     def _entries(self, key: str) -> list[Path]:
         try:

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from archsim.arch.machine import Accelerator
 from archsim.arch.sram import port_cycles
-from archsim.base.errors import ConfigError
+from archsim.base.errors import ConfigError, InfeasibleError
 from archsim.sim.gs3d.gscore_constants import constant, convert_macs
 from archsim.sim.gs3d.gscore_streams import (
     DramLayout,
@@ -102,10 +102,13 @@ class GscoreShape:
             count = int(machine.units[name].count.value)
             per_core[name], rest = divmod(count, cores)
             if rest or not per_core[name]:
-                raise ConfigError(
+                raise InfeasibleError(
                     f"{count} {name} cannot be shared by {cores} cores (one per bsu)",
+                    demand=-(-count // cores) * cores,
+                    bound=count,
+                    unit=name,
+                    levers=(f"use a multiple of {cores}",),
                     place=f"{machine.name}: units.{name}.count",
-                    remedy=f"use a multiple of {cores}",
                 )
         feature, entry = constant("feature_bytes"), constant("entry_bytes")
         sizes = {name: int(machine.buffers[name].capacity_bytes.value) for name in _BUFFERS}
@@ -116,10 +119,13 @@ class GscoreShape:
             ("gaussian_fifo", fetched, "a Gaussian per conversion unit"),
         ):
             if sizes[name] < need:
-                raise ConfigError(
+                raise InfeasibleError(
                     f"{sizes[name]} bytes of {name} are too few for {what}",
+                    demand=need,
+                    bound=sizes[name],
+                    unit="bytes",
+                    levers=(f"give at least {need} bytes",),
                     place=f"{machine.name}: buffers.{name}.capacity_bytes",
-                    remedy=f"give at least {need} bytes",
                 )
         shape = GscoreShape(
             cores, per_core["qsu"], per_core["vru"],
@@ -134,10 +140,14 @@ class GscoreShape:
         for name, (holds, unit) in needs.items():
             least = chunk if unit else 1
             if holds < least:
-                raise ConfigError(
+                demand = max(unit * least, 2 * entry)
+                raise InfeasibleError(
                     f"{sizes[name]} bytes of {name} are too few for chunks of {chunk} entries",
+                    demand=demand,
+                    bound=sizes[name],
+                    unit="bytes",
+                    levers=(f"give at least {demand} bytes", "smaller chunks"),
                     place=f"{machine.name}: buffers.{name}.capacity_bytes",
-                    remedy=f"give at least {max(unit * least, 2 * entry)} bytes, or smaller chunks",
                 )
         return shape
 

@@ -38,7 +38,7 @@ import numpy.typing as npt
 
 from archsim.arch.machine import Accelerator
 from archsim.arch.sram import port_cycles
-from archsim.base.errors import ConfigError
+from archsim.base.errors import ConfigError, InfeasibleError
 from archsim.sim.gs3d.gscore_streams import single_runs
 from archsim.sim.gs3d.streaminggs_actions import count_actions, voxel_work
 from archsim.sim.gs3d.streaminggs_constants import constant
@@ -321,13 +321,16 @@ def _copies(trace: Trace, machine: Accelerator) -> tuple[int, int]:
 
 
 def _fit(machine: Accelerator, buffer: str, need: int, what: str, lever: str) -> int:
-    """Return how often ``need`` bytes fit into a buffer; :class:`ConfigError` when not once."""
+    """Return how often ``need`` bytes fit into a buffer; `InfeasibleError` when not once."""
     capacity = int(machine.buffers[buffer].capacity_bytes.value)
     if need > capacity:
-        raise ConfigError(
+        raise InfeasibleError(
             f"{what} take {need} bytes of buffer {buffer}, which holds {capacity} "
             f"({need - capacity} too few)",
+            demand=need,
+            bound=capacity,
+            unit="bytes",
+            levers=(lever, f"a buffer of at least {need} bytes"),
             place=f"{machine.name}: buffers.{buffer}.capacity_bytes",
-            remedy=f"{lever}, or a buffer of at least {need} bytes",
         )
     return capacity // max(need, 1)

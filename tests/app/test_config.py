@@ -152,6 +152,12 @@ def test_a_system_may_change_its_machine(tmp_path: Path) -> None:
         "lpddr4-3200", 8, 8, 8,
     )  # fmt: skip
     assert channels.source.startswith("set by this run; the machine's file says 4: ")
+    # a choice is known exactly, also beyond what the file's own value may range over
+    file.write_text(
+        GOOD.replace("    method:", "    set: {units.vru.count.value: 1000}\n    method:")
+    )
+    renders = load_run(file).systems[1].machine.units["vru"].count
+    assert (renders.value, renders.low, renders.high, renders.assumed) == (1000, 1000, 1000, False)
     assert "Changed by this run: memory.device = lpddr4-3200." in machine.notes
     assert load_machine("streaminggs").memory.device == "lpddr3-1600"
 
@@ -163,7 +169,7 @@ def test_a_system_may_change_its_machine(tmp_path: Path) -> None:
         ("memory.device: lpddr4", "memory.device: unknown DRAM device 'lpddr4'"),
         ("memory.channels.value: many", "memory.channels.value: found 'many'"),
         ("memory.channels.value: 2.5", "memory.channels"),
-        ("units.vru.count.value: 1000", "units.vru.count"),
+        ("units.vru.count.value: 0", "units.vru.count"),
         ("memory.channels.low: 2", "only the value can be changed alone\n  remedy: set "
                                    "memory.channels to a whole {value: ..., range: ..., "),
         ("memory.channels: 8", "memory.channels"),

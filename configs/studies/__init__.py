@@ -1,0 +1,1 @@
+"""Studies shipped with archsim."""

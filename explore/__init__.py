@@ -1,0 +1,1 @@
+"""Studies: design space, searchers, result store, executors, Pareto fronts, sensitivity."""
