@@ -96,7 +96,9 @@ def named_best(study: Study) -> list[tuple[str, str, Any]]:
         return named
     taken: set[int] = set()
     for index, (column, goal) in enumerate(study.resolved.goals.objectives.items()):
-        best = min(found, key=lambda o: ((o.values or ())[index], study.resolved.space.rank(o.point)))
+        best = min(
+            found, key=lambda o: ((o.values or ())[index], study.resolved.space.rank(o.point))
+        )
         word = "lowest" if goal == "minimize" else "highest"
         named.append((f"{word}-{column.replace('/', '-')}", f"{word} {column}", best))
         taken.add(id(best))

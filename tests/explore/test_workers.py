@@ -85,6 +85,6 @@ def test_a_cluster_that_nobody_answers_at_is_an_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr("archsim.explore.fleets._CONNECT_S", 1)
     with (
         pytest.raises(ResourceError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"),
-        on_cluster(r"tcp://127\.0\.0\.1:1"),
+        on_cluster("tcp://127.0.0.1:1"),
     ):
         pass
