@@ -134,6 +134,7 @@ class BitonicSorter(wiring.Component):
             write.addr.eq(Cat(row[: len(write.addr) - 1], half ^ merging)),
             write.data.eq(Value.cast(network.o.payload)),
             read.addr.eq(Mux(merging, Cat(merger.row, half), Cat(drainer.row, ~half))),
+            read.en.eq(merging | ~drainer.idle),
             merger.kept.eq(network.o.payload),
             Value.cast(merger.block).eq(read.data),
             Value.cast(drainer.block).eq(read.data),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -104,7 +105,7 @@ def compile_library(
 
     def build(work: Path) -> None:
         sources = verilate(verilog, top, work, flags)
-        (work / "harness.cpp").write_text(harness)
+        (work / "harness.cpp").write_text(_as_named(harness, (work / f"V{top}.h").read_text()))
         sources.append(work / "harness.cpp")
         if len(sources) <= _FILES_OF_ONE_UNIT:
             unit = work / "unit.cpp"
@@ -120,6 +121,14 @@ def compile_library(
                 left.unlink()
 
     return cached_folder("libraries", key, build) / "model.so"
+
+
+def _as_named(harness: str, header: str) -> str:
+    """Return the harness with ports as Verilator calls them: names that are words of C++ differ."""
+    names = set(re.findall(r"\w+", header))
+    return re.sub(
+        r"top->(\w+)", lambda m: m[0] if m[1] in names else f"top->__SYM__{m[1]}", harness
+    )
 
 
 def _runtime(trace: str | None) -> Path:

@@ -93,6 +93,8 @@ def _run(work: Path) -> tuple[str, int]:
         wrapper = tools / name
         wrapper.write_text(f'#!/bin/sh\nexec "{here / program}" "$@"\n')
         wrapper.chmod(0o755)
+    # the first call of a YoWASP tool compiles it and says so, which the engine does not expect
+    subprocess.run([str(tools / "boolector"), "--version"], capture_output=True, check=False)
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(
         [str(here / "yowasp-sby"), "-f", "--yosys", str(tools / "yosys"),

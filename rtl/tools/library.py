@@ -22,7 +22,7 @@ from archsim.base.errors import ArchsimError
 from archsim.rtl.tools.columns import Columns, Leaf, leaves, pack, storage_bytes, unpack
 from archsim.rtl.tools.compile import compile_library
 from archsim.rtl.tools.interface import Interface, Plain, Stream, describe
-from archsim.rtl.tools.verilog import TOP, generate_verilog
+from archsim.rtl.tools.verilog import TOP, generate_fast_verilog, generate_verilog
 
 __all__ = ["Library", "Memory", "RtlError", "Run", "StreamCounters", "build_library"]
 
@@ -349,6 +349,7 @@ def build_library(
     *,
     trace: Literal["fst", "vcd"] | None = None,
     checks: bool = True,
+    fast: bool = False,
     optimise: str = "-O1",
 ) -> Library:
     """Translate a component and return its library; the build is cached by its content.
@@ -359,11 +360,14 @@ def build_library(
         Format of the waves that it can write; None is an eighth faster.
     checks
         Whether the assertions in the hardware are checked.
+    fast
+        Whether Yosys simplifies the hardware first, for long runs; see
+        :func:`~archsim.rtl.tools.verilog.generate_fast_verilog`.
     optimise
         The C++ compiler's level: ``-O1`` builds fast, ``-O2`` runs whole frames.
     """
     interface = describe(component)
-    verilog = generate_verilog(component)
+    verilog = generate_fast_verilog(component) if fast else generate_verilog(component)
     harness = _harness(interface, verilog, trace)
     path = compile_library(verilog, harness, TOP, trace=trace, checks=checks, optimise=optimise)
     return Library(interface, path, trace)

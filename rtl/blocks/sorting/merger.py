@@ -147,8 +147,8 @@ class RunMerger(wiring.Component):
         """Split kept half and new block into their smaller and larger items; send them off."""
         smaller, larger = self._register("smaller"), self._register("larger")
         has_smaller, has_larger = Signal(), Signal()
-        with m.If(phase == 0):
-            m.d.sync += [has_larger.eq(self.busy & feeds), has_smaller.eq(self.busy & keeping)]
+        with m.If(self.busy & (phase == 0)):
+            m.d.sync += [has_larger.eq(feeds), has_smaller.eq(keeping)]
             for n in range(self.width):
                 kept = self.kept[n]
                 other = self.width - 1 - n

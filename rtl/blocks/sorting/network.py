@@ -88,13 +88,13 @@ class BitonicNetwork(wiring.Component):
                 Signal(self.bits, name=f"layer_{depth}_{n}", reset_less=True)
                 for n in range(self.width)
             ]
-            for low, high in layer:
-                swap = Signal(name=f"swap_{depth}_{low}_{high}")
-                m.d.comb += swap.eq(items[low] > items[high])
-                m.d.sync += [
-                    after[low].eq(Mux(swap, items[high], items[low])),
-                    after[high].eq(Mux(swap, items[low], items[high])),
-                ]
+            with m.If(valid):  # what is not a set stays where it is, and costs no switching
+                for low, high in layer:
+                    smaller, larger = items[low], items[high]
+                    with m.If(smaller > larger):
+                        m.d.sync += [after[low].eq(larger), after[high].eq(smaller)]
+                    with m.Else():
+                        m.d.sync += [after[low].eq(smaller), after[high].eq(larger)]
             passed = Signal(name=f"valid_{depth}")
             m.d.sync += passed.eq(valid)
             items, valid = after, passed

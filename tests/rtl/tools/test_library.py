@@ -201,3 +201,19 @@ def test_tools_are_not_imported_with_the_package() -> None:
     code = "import archsim.rtl, archsim.cli, sys; print('amaranth' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
+
+
+def test_the_fast_build_gives_the_same_beats_in_the_same_cycles(library: Library) -> None:
+    columns = stimulus(2000)
+    runs = [
+        one.run({"i": columns}, expect={"o": 2000}, stall_percent=40, times=("i", "o"))
+        for one in (library, build_library(Bench(), fast=True))
+    ]
+    for name in ("i", "o"):
+        np.testing.assert_array_equal(runs[0].times[name], runs[1].times[name])
+    np.testing.assert_array_equal(runs[0].outputs["o"], runs[1].outputs["o"])
+
+
+def test_the_fast_build_checks_assertions_too() -> None:
+    with pytest.raises(RtlError, match="an assertion failed in cycle"):
+        build_library(Bench(), fast=True).run({"i": stimulus(10)}, ports={"limit": 4})
