@@ -16,13 +16,13 @@ from PIL import Image
 
 from archsim.charts import CAUSES, cause_chart, part_charts, ratio_chart, timeline_chart
 from archsim.counted import MEANING
+from archsim.heatmap import SCALE_TICKS, scale_colours
 from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size, ssim
 
 __all__ = ["embed", "page_environment", "render_report"]
 
 Images = Mapping[str, npt.NDArray[np.uint8]]
 
-_AMPLIFIED = 8
 _IMAGE_QUALITY = 90
 _MOST_CAMERAS = 2
 
@@ -37,7 +37,8 @@ _RATIOS = (
 def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images: Images) -> str:
     """Return the report of a result as HTML.
 
-    ``images`` holds ``<system>-<camera>`` and ``reference-<camera>``; frames are embedded as
+    ``images`` holds ``<system>-<camera>``, ``reference-<camera>`` and the maps of errors, named as
+    in :class:`archsim.runner.Outcome`; frames are embedded as
     lossy WebP, the exact ones are the PNG files beside the report.
     """
     environment = page_environment()
@@ -78,7 +79,8 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
             for cause, error in system["quality_errors"].items()
         ],
         cameras_left=max(0, len(result["cameras"]) - _MOST_CAMERAS),
-        amplified=_AMPLIFIED,
+        error_scale=", ".join(f"rgb{colour}" for colour in scale_colours()),
+        error_ticks=[(f"{100 * share:.1f}", f"{step:.2g}", db) for share, step, db in SCALE_TICKS],
         counts=_counts(systems),
         fidelity=_merged(systems, "fidelity"),
         assumed=_merged(systems, "assumed"),
@@ -196,7 +198,7 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
 
 
 def _frames(result: Mapping[str, Any], images: Images, index: int) -> dict[str, Any]:
-    """Return a camera's images: the reference once, then each inexact frame and its difference.
+    """Return a camera's images: the reference once, then each inexact frame and maps of its error.
 
     Captions carry this frame's own quality, not the run's mean.
     """
@@ -214,27 +216,21 @@ def _frames(result: Mapping[str, Any], images: Images, index: int) -> dict[str, 
             continue
         words = f"PSNR {frame['psnr_db']:.2f} dB, SSIM {ssim(frame['ssim'])}"
         shown.append({"title": name, "caption": words, "src": _picture(image)})
-        if reference is not None:
-            shown.append(_difference(f"{name}: difference", "all errors", image, reference))
-        for cause, error in frame["quality_errors"].items():
-            alone = images.get(f"{name}-{camera}-{cause}")
-            if alone is not None and reference is not None:
-                text = f"{error['what'] or cause}, {_db(error['psnr_db'])}"
-                shown.append(_difference(f"{name}: {cause} alone", text, alone, reference))
+        maps = [("error", f"{name}: error", f"all causes, {_db(frame['psnr_db'])}")]
+        maps += [
+            (f"{cause}-error", f"{name}: {cause} alone",
+             f"{error['what'] or cause}, {_db(error['psnr_db'])}")
+            for cause, error in frame["quality_errors"].items()
+        ]  # fmt: skip
+        for ending, title, caption in maps:
+            where = images.get(f"{name}-{camera}-{ending}")
+            if where is not None:
+                shown.append({"title": title, "caption": caption, "src": _picture(where)})
     return {"camera": camera, "images": shown}
 
 
 def _db(psnr: float | None) -> str:
     return "exact" if psnr is None else f"{psnr:.2f} dB"
-
-
-def _difference(
-    title: str, caption: str, image: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]
-) -> dict[str, str]:
-    apart = np.abs(image.astype(np.int16) - reference.astype(np.int16))
-    pixels = np.minimum(apart * _AMPLIFIED, 255).astype(np.uint8)
-    most = f"{caption}; largest {int(apart.max())} of 255"
-    return {"title": title, "caption": most, "src": _picture(pixels)}
 
 
 def _picture(image: npt.NDArray[np.uint8]) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from archsim.base.hashing import hash_data
 from archsim.config import ResolvedRun, SystemPlan
+from archsim.heatmap import heat_map
 from archsim.progress import Reporter
 from archsim.sim.area import area_mm2
 from archsim.sim.engine import Engine
@@ -47,7 +48,8 @@ class Outcome:
     inputs
         Content hashes of the scene and of each camera.
     images : name of a file without ``.png`` -> (H, W, 3) uint8
-        ``<system>-<camera>``, ``<system>-<camera>-<cause>`` and ``reference-<camera>``.
+        ``<system>-<camera>``, ``<system>-<camera>-<cause>`` and ``reference-<camera>``; with
+        ``-error`` behind it the map of an image's error.
     notes
         Warnings a user should see with the result: of the scene and of the methods.
     traces_recorded, traces_reused
@@ -254,11 +256,15 @@ def _camera_data(camera: Camera) -> dict[str, Any]:
 
 
 def _images(name: str, trace: Trace) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return a trace's images: the frame, and renders with one error each where it has them."""
-    found = {name: trace.columns["image"]}
+    """Return a trace's images: the frame, renders with one error each, and maps of the errors."""
+    found = {}
     for column, values in trace.columns.items():
-        if column.startswith("image."):
-            found[f"{name}-{column.removeprefix('image.')}"] = values
+        kind, _, cause = column.partition(".")
+        named = f"{name}-{cause}" if cause else name
+        if kind == "image":
+            found[named] = values
+        elif kind == "error":
+            found[f"{named}-error"] = heat_map(values)
     return found
 
 

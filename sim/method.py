@@ -41,9 +41,11 @@ class Method(Protocol):
 
         ``reference`` is the reference render of the same frame. The trace's ``meta`` holds
         ``quality`` (exact, psnr_db, ssim, errors) and ``counts`` (totals for reports); its
-        columns hold ``image``, (H, W, 3) uint8. ``cache`` keeps what several frames share;
-        ``progress`` is called with steps done and in total. The trace depends on the scene, the
-        camera and those parameters that :meth:`trace_parameters` returns, and on nothing else.
+        columns hold ``image``, (H, W, 3) uint8, and where that is not exact ``error``, (H, W)
+        float16; ``image.<cause>`` and ``error.<cause>`` may show causes apart. ``cache`` keeps what
+        several frames share; ``progress`` is called with steps done and in total. The trace depends
+        on the scene, the camera and those parameters that :meth:`trace_parameters` returns, and on
+        nothing else.
         """
         ...
 

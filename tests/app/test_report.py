@@ -19,7 +19,8 @@ MANIFEST = {"versions": {"archsim": "0.1.0"}, "started": "2026-01-01T00:00:00+00
 @pytest.fixture
 def images(results: list[SystemResult]) -> dict[str, np.ndarray]:
     found = {f"{r.name}-{camera}": image for r in results for camera, image in r.images.items()}
-    found["streaminggs-orbit-0-order"] = found["streaminggs-orbit-0"]
+    for name in ("error", "order-error"):
+        found[f"streaminggs-orbit-0-{name}"] = found["streaminggs-orbit-0"]
     return found | {"reference-orbit-0": results[0].images["orbit-0"]}
 
 
@@ -81,7 +82,7 @@ def test_images_reference_once_then_frame_difference_and_causes(html: str) -> No
     assert titles == [
         "reference",
         "streaminggs",
-        "streaminggs: difference",
+        "streaminggs: error",
         "streaminggs: order alone",
     ]
     assert without_plotly(html).count("data:image/webp;base64,") == 4
@@ -91,14 +92,15 @@ def test_captions_carry_each_views_own_quality(two_views: list[SystemResult]) ->
     results = two_views
     images = {f"{r.name}-{c}": image for r in results for c, image in r.images.items()}
     images |= {f"reference-{c}": image for c, image in results[0].images.items()}
-    images |= {f"streaminggs-{c}-order": images[f"streaminggs-{c}"] for c in "ab"}
+    for name in ("error", "order-error"):
+        images |= {f"streaminggs-{c}-{name}": images[f"streaminggs-{c}"] for c in "ab"}
     summary = summarize(results, baseline="orin-nx", seed=0, workload={}, scene={"name": "two"})
     page = without_plotly(render_report(summary, MANIFEST, images))
     captions = [c.strip() for c in re.findall(r"</b>(.*?)</figcaption>", page)]
     assert captions[1] == "PSNR 34.20 dB, SSIM 0.9700"
     assert captions[5] == "PSNR 35.20 dB, SSIM 0.9800"
-    assert captions[3].startswith("voxels out of order, 36.00 dB")
-    assert captions[7].startswith("voxels out of order, 37.00 dB")
+    assert captions[2:4] == ["all causes, 34.20 dB", "voxels out of order, 36.00 dB"]
+    assert captions[6:8] == ["all causes, 35.20 dB", "voxels out of order, 37.00 dB"]
 
 
 @pytest.mark.parametrize(

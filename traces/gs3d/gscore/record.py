@@ -18,7 +18,7 @@ from archsim.traces.gs3d.gscore.shape import candidate_bitmaps, scatter_pairs
 from archsim.traces.gs3d.gscore.sort import PIVOTS, depth_keys
 from archsim.traces.gs3d.images import to_uint8
 from archsim.traces.gs3d.projection import Projected
-from archsim.traces.gs3d.quality import compare_images
+from archsim.traces.gs3d.quality import compare_images, error_map
 from archsim.traces.gs3d.reference import TILE, Reference
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.trace import Trace
@@ -213,7 +213,11 @@ def record_gscore(
         "tiles": len(frame.tile_counted),
         "empty_tiles": int((tiles["pairs"] == 0).sum()),
     }
-    columns: dict[str, Array] = {"image": to_uint8(frame.image), "tile.start": frame.tile_start}
+    columns: dict[str, Array] = {
+        "image": to_uint8(frame.image),
+        "error": error_map(frame.image, reference.image),
+        "tile.start": frame.tile_start,
+    }
     columns |= {f"chunk.{name}": column for name, column in _by_chunk(len(scene), projected, frame)}
     columns |= {f"tile.{name}": np.ascontiguousarray(column) for name, column in tiles.items()}
     columns |= {

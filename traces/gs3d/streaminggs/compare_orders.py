@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import pandas as pd
 
@@ -69,8 +70,8 @@ def best_order(table: pd.DataFrame, *, legal: bool = True) -> OrderRule:
     ``table`` is :func:`compare_orders`'s, or several of them concatenated: then the mean decides.
     """
     some = table[table["legal"].groupby(table["rule"]).transform("all")] if legal else table
-    best: OrderRule = some.groupby("rule", sort=False)["order_psnr_db"].mean().idxmax()
-    return best
+    mean = some.groupby("rule", sort=False)["order_psnr_db"].mean()
+    return cast(OrderRule, mean.idxmax())
 
 
 def _order_alone(frame: StreamedFrame, reference: Reference, rule: OrderRule) -> float:

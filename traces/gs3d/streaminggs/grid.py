@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from archsim.base.errors import ConfigError, ResourceError
 
-__all__ = ["VoxelGrid", "build_grid", "voxel_length"]
+__all__ = ["FEWEST_VOXELS", "VoxelGrid", "build_grid", "voxel_length"]
+
+#: Below so many occupied voxels a grid is too coarse to say anything about streaming voxels.
+FEWEST_VOXELS = 200
 
 _FRACTION = re.compile(r"^\s*extent\s*/\s*(\d+(?:\.\d*)?)\s*$")
 _MOST_CELLS = 1 << 26  # the renaming table is dense: 256 MiB of int32 at this size
@@ -54,6 +57,11 @@ class VoxelGrid:
     def occupied(self) -> int:
         """Number of occupied voxels, M."""
         return int(self.cell.size)
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether enough voxels are occupied to say something about streaming voxels."""
+        return self.occupied >= FEWEST_VOXELS
 
     @property
     def count(self) -> npt.NDArray[np.int64]:

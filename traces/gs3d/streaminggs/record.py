@@ -17,7 +17,7 @@ from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.streaminggs.codebooks import Codebooks, scene_codebooks
 from archsim.traces.gs3d.streaminggs.errors import SeparateErrors, render_errors
 from archsim.traces.gs3d.streaminggs.frame import stream_frame
-from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
+from archsim.traces.gs3d.streaminggs.grid import FEWEST_VOXELS, VoxelGrid
 from archsim.traces.gs3d.streaminggs.layout import (
     COARSE_WORDS,
     WORD_BYTES,
@@ -32,9 +32,6 @@ from archsim.traces.trace import Trace
 __all__ = ["KIND", "record_streaminggs"]
 
 KIND = "gs3d/streaminggs"
-
-#: Below so many occupied voxels the grid is too coarse to say anything about streaming voxels.
-_FEWEST_VOXELS = 200
 
 _ERROR_TEXT = {
     "coverage": "only Gaussians of voxels that a ray of their pixel group crosses, in exact order",
@@ -239,10 +236,10 @@ def _notes(grid: VoxelGrid, parameters: StreamingGsParameters) -> list[str]:
             "Codebooks are trained on the scene's own parameters; the published machine's are "
             "tuned together with the scene, which loses less."
         )
-    if grid.occupied < _FEWEST_VOXELS:
+    if not grid.is_evidence:
         notes.append(
             f"No evidence: only {grid.occupied} voxels are occupied (fewer than "
-            f"{_FEWEST_VOXELS}), so filter rates and errors say little about streaming voxels; "
+            f"{FEWEST_VOXELS}), so filter rates and errors say little about streaming voxels; "
             "use smaller voxels."
         )
     return notes
