@@ -73,7 +73,7 @@ class Result:
         return str(self.data["baseline"])
 
     def to_pandas(self, table: str = "systems") -> pd.DataFrame:
-        """Return a table: systems, frames, stages, energy, dram or units."""
+        """Return a table of :data:`archsim.tables.TABLES`, e.g. systems, stages or buffers."""
         import pandas as pd
 
         from archsim.tables import TABLES

@@ -8,7 +8,10 @@ from typing import Any
 
 from archsim.words import DASH, TIMES, digits, percent, quantity, scale_of
 
-__all__ = ["CAUSES", "cause_chart", "part_charts", "ratio_chart", "timeline_chart"]
+__all__ = [
+    "CAUSES", "FULLNESS", "cause_chart", "fullness_chart", "part_charts", "ratio_chart",
+    "timeline_chart",
+]  # fmt: skip
 
 Figure = dict[str, Any]
 
@@ -28,6 +31,9 @@ CAUSES = {
     "blocked": ("#E69F00", "no room for the result"),
     "starved": ("#B8BEC6", "no work yet"),
 }
+
+#: what a bar of fullness shows -> colour
+FULLNESS = {"mean over time": "#0072B2", "peak": "#9CC9E8"}
 
 _ROW_PX = 34
 _STAGE_PX = 22
@@ -176,6 +182,29 @@ def cause_chart(system: Mapping[str, Any]) -> Figure:
         for cause, (color, meaning) in CAUSES.items()
     ]  # fmt: skip
     return _figure(traces, "what each unit did", len(units), row_px=_STAGE_PX + 4,
+                   xaxis=_SHARES)  # fmt: skip
+
+
+def fullness_chart(frame: Mapping[str, Any]) -> Figure | None:
+    """Return mean and peak of what every buffer and queue held, as shares of what it can hold."""
+    rows = frame["buffers"]
+    if not rows:
+        return None
+    words = [
+        f"{row['buffer']}: {digits(row['mean'])} of {row['capacity']:,} {row['unit']} on average, "
+        f"{row['peak']:,} at most"
+        for row in rows
+    ]
+    shares = [
+        [row["mean"] / row["capacity"] for row in rows],
+        [(row["peak"] - row["mean"]) / row["capacity"] for row in rows],
+    ]
+    traces = [
+        {"type": "bar", "orientation": "h", "name": name, "y": [row["buffer"] for row in rows],
+         "x": share, "marker": {"color": color}, "hovertext": words, "hoverinfo": "text"}
+        for name, share, color in zip(("mean", "peak"), shares, FULLNESS.values())
+    ]  # fmt: skip
+    return _figure(traces, "how full buffers and queues were", len(rows), row_px=_STAGE_PX + 4,
                    xaxis=_SHARES)  # fmt: skip
 
 

@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from archsim.charts import CAUSES, cause_chart, part_charts, ratio_chart, timeline_chart
+from archsim.charts import (
+    CAUSES,
+    FULLNESS,
+    cause_chart,
+    fullness_chart,
+    part_charts,
+    ratio_chart,
+    timeline_chart,
+)
 from archsim.counted import MEANING
 from archsim.heatmap import SCALE_TICKS, scale_colours
 from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size, ssim
@@ -61,10 +69,13 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
                 "title": _system_title(system),
                 "timeline": embed(timeline_chart(system["frames"][0])),
                 "causes": embed(cause_chart(system)),
+                "fullness": _fullness(system),
+                "bounds": _bounds(system["frames"][0]),
             }
             for name, system in systems.items()
         ],
         cause_legend=CAUSES,
+        fullness_legend=FULLNESS,
         parts=[
             ("Where the bytes go", "traffic", *map(embed, traffic[:2]), traffic[2]),
             ("Where the energy goes", "energy", *map(embed, energy[:2]), energy[2]),
@@ -109,6 +120,27 @@ def embed(figure: dict[str, Any]) -> str:
     """Return a figure as JSON that is safe inside a script element."""
     text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _fullness(system: Mapping[str, Any]) -> str | None:
+    """Return the chart of an accelerator's buffers; a GPU's rooms are its kernels' windows."""
+    figure = fullness_chart(system["frames"][0]) if system["mode"] is None else None
+    return None if figure is None else embed(figure)
+
+
+def _bounds(frame: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return, largest first, each bound by hand: unit, how it comes about, time, share of ours."""
+    return [
+        (
+            row["unit"],
+            f"{row['items']:,} {row['what']}"
+            + ("" if row["servers"] is None
+               else f" {TIMES} {row['interval_cycles']:g} cycles / {row['servers']}"),
+            quantity(row["bound_s"], "s"),
+            percent(row["bound_s"] / frame["time_s"]),
+        )
+        for row in frame["bounds"]
+    ]  # fmt: skip
 
 
 def _facts(result: Mapping[str, Any]) -> list[str]:
@@ -173,6 +205,7 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
     rows: list[tuple[str, list[tuple[str, str]]]] = [
         ("machine", [(s["machine"], s["mode"] or "") for s in systems.values()]),
         ("time per frame", row("time_s", "s", lambda v: quantity(v, "s"))),
+        ("at least, by hand", [_bound(s) for s in systems.values()]),
         ("frames per second", row("fps", "", digits)),
         ("speedup", row("speedup", TIMES, ratio)),
         ("energy per frame", row("energy_j", "J", lambda v: quantity(v, "J"))),
@@ -195,6 +228,11 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
         for s in systems.values()
     ]
     return [*rows, ("image", image)]
+
+
+def _bound(system: Mapping[str, Any]) -> tuple[str, str]:
+    bound = system["lower_bound"]
+    return (DASH, "") if bound is None else (quantity(bound["time_s"], "s"), bound["unit"])
 
 
 def _frames(result: Mapping[str, Any], images: Images, index: int) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def _system(
         "mode": result.mode,
         "method": dict(result.method),
         **{name: everything[name].value if name in everything else None for name in names},
+        "lower_bound": _lower_bound(frames),
         "dram_device": result.dram_device,
         "dram_peak_bytes_per_s": result.dram_peak_bytes_per_s,
         "exact": quality["exact"],
@@ -132,6 +133,18 @@ def _system(
         "assumed": dict(result.assumed),
         "notes": list(result.notes),
         "frames": frames,
+    }
+
+
+def _lower_bound(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what binds: the mean of the frames' largest bounds, and the first frame's unit."""
+    if not all(frame["bounds"] for frame in frames):
+        return None
+    largest = [frame["bounds"][0] for frame in frames]
+    return {
+        "unit": largest[0]["unit"],
+        "what": largest[0]["what"],
+        "time_s": sum(row["bound_s"] for row in largest) / len(largest),
     }
 
 
@@ -168,6 +181,11 @@ def _frame(frame: FrameResult) -> dict[str, Any]:
         },
         "stages": stages,
         "actions": dict(frame.actions),
+        "buffers": [dict(row) for row in frame.buffers],
+        "bounds": [
+            {**{k: v for k, v in row.items() if k != "bound_ps"}, "bound_s": row["bound_ps"] * _S}
+            for row in frame.bounds
+        ],
     }
 
 

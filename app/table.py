@@ -68,6 +68,8 @@ def _headline(result: Mapping[str, Any]) -> Table:
             for name, system in systems.items()
         ]
         table.add_row(label, *cells)
+        if key == "time_s":
+            table.add_row("  at least", *(_bound(s) for s in systems.values()))
     table.add_row("image", *(_quality(s) for s in systems.values()))
     return table
 
@@ -82,6 +84,14 @@ def _cell(
     text = Text(words(system[key]), "bold green" if key in _RATIOS else "")
     bounds = range_text(system["interval"][key], unit)
     return text.append(f"\n{bounds}", "not bold dim") if bounds else text
+
+
+def _bound(system: Mapping[str, Any]) -> Text:
+    """Return the lower bound by hand of what binds."""
+    bound = system["lower_bound"]
+    if bound is None:
+        return Text(DASH, "dim")
+    return Text(quantity(bound["time_s"], "s"), "dim").append(f"\n{bound['unit']}", "dim")
 
 
 def _dram_peak(system: Mapping[str, Any]) -> Text:

@@ -41,6 +41,15 @@ TABLES: dict[str, dict[str, str]] = {
         "system": "string", "camera": "string", "unit": "string", "cause": "string",
         "time_s": "double",
     },
+    "buffers": {
+        "system": "string", "camera": "string", "buffer": "string", "unit": "string",
+        "capacity": "int64", "peak": "int64", "mean": "double",
+    },
+    "bounds": {
+        "system": "string", "camera": "string", "unit": "string", "what": "string",
+        "items": "int64", "interval_cycles": "double", "servers": "int64", "bound_s": "double",
+        "time_s": "double",
+    },
 }  # fmt: skip
 
 
@@ -64,6 +73,8 @@ def table_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 rows["dram"].append(
                     at | {"stream": what or stream, "direction": direction, "bytes": size}
                 )
+            rows["buffers"] += [at | row for row in frame["buffers"]]
+            rows["bounds"] += [at | row | {"time_s": frame["time_s"]} for row in frame["bounds"]]
             for unit, causes in frame["time_by_cause_s"].items():
                 rows["units"] += [
                     at | {"unit": unit, "cause": cause, "time_s": time}

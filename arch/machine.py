@@ -11,7 +11,16 @@ from archsim.arch.operations import list_operation_libraries
 from archsim.arch.sourced import Count, Fraction, Part, Positive, Sourced
 from archsim.base.problems import one_of
 
-__all__ = ["Accelerator", "Buffer", "FunctionalUnit", "Gpu", "Machine", "MemorySystem", "PowerMode"]
+__all__ = [
+    "Accelerator",
+    "Buffer",
+    "Fifo",
+    "FunctionalUnit",
+    "Gpu",
+    "Machine",
+    "MemorySystem",
+    "PowerMode",
+]
 
 
 def _device(name: str) -> str:
@@ -53,6 +62,19 @@ class FunctionalUnit(Part):
     dynamic_pj_per_item: Sourced | None = Field(
         default=None, description="energy of one item; None: counted by operations instead"
     )
+    clusters: Count | None = Field(
+        default=None,
+        description="groups that the units stand in, each with a queue of its own: items are dealt "
+        "to them and may be uneven; None: all units serve one queue",
+    )
+
+
+class Fifo(Part):
+    """A queue of registers between two units."""
+
+    depth_items: Count = Field(description="items that it holds, all copies together")
+    area_mm2: Sourced = Field(description="area of all copies at the machine's node")
+    dynamic_pj_per_item: Sourced = Field(description="energy of an item in and out again")
 
 
 class Buffer(Part):
@@ -81,15 +103,24 @@ class Accelerator(Part):
     )
     units: dict[str, FunctionalUnit]
     buffers: dict[str, Buffer]
+    fifos: dict[str, Fifo] = Field(default={}, description="queues of registers between units")
     memory: MemorySystem
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Accelerator:
-        # actions and areas are named by unit or buffer
-        shared = sorted(set(self.units) & set(self.buffers))
-        if shared:
-            raise ValueError(f"{shared[0]!r} is both a unit and a buffer; rename one of them")
+        # actions and areas are named by unit, buffer or queue
+        kinds: dict[str, list[str]] = {
+            "a unit": list(self.units), "a buffer": list(self.buffers), "a fifo": list(self.fifos)
+        }  # fmt: skip
+        named: dict[str, str] = {}
+        for kind, names in kinds.items():
+            for name in names:
+                if name in named:
+                    raise ValueError(
+                        f"{name!r} is both {named[name]} and {kind}; rename one of them"
+                    )
+                named[name] = kind
         return self
 
 

@@ -52,9 +52,9 @@ def energy_by_component_pj(
         ``mode`` is the power mode of a GPU and ``None`` for an accelerator.
     actions
         Counts by ``component/action``, as :class:`archsim.sim.program.Program` documents. On an
-        accelerator: ``<unit>/items``, ``<unit>/<operation>``, ``<buffer>/read_bytes`` and
-        ``<buffer>/write_bytes``; on a GPU ``sm/instructions``, ``sm/fp32``, ``sm/sfu`` and
-        ``l2/bytes``.
+        accelerator: ``<unit>/items``, ``<unit>/<operation>``, ``<fifo>/items``,
+        ``<buffer>/read_bytes`` and ``<buffer>/write_bytes``; on a GPU ``sm/instructions``,
+        ``sm/fp32``, ``sm/sfu`` and ``l2/bytes``.
     dram_counts
         The counters of :class:`archsim.sim.dram.row.RowDram`.
 
@@ -69,6 +69,7 @@ def energy_by_component_pj(
         parts = _gpu(machine, mode, actions, time_ps)
     else:
         parts = {**_units(machine, actions), **_buffers(machine, actions)}
+        parts.update(_fifos(machine, actions))
         parts.update(_leakage(machine, time_ps))
     controller = machine.memory.controller_byte_pj.interval * dram_counts.get("bytes", 0)
     return {**parts, "memory controller": controller, **_dram(machine.memory, time_ps, dram_counts)}
@@ -90,10 +91,10 @@ def _units(machine: Accelerator, actions: Mapping[str, int]) -> dict[str, Interv
         component, _, what = action.partition("/")
         unit = machine.units.get(component)
         if unit is None:
-            if component not in machine.buffers:
-                known = [*machine.units, *machine.buffers]
+            if component not in machine.buffers and component not in machine.fifos:
+                known = [*machine.units, *machine.buffers, *machine.fifos]
                 raise ConfigError(
-                    f"{machine.name} has no unit or buffer for the action {action!r}",
+                    f"{machine.name} has no unit, buffer or fifo for the action {action!r}",
                     remedy=one_of(component, known),
                 )
             continue
@@ -130,6 +131,19 @@ def _buffers(machine: Accelerator, actions: Mapping[str, int]) -> dict[str, Inte
         read = cost.read_pj_per_byte * actions.get(f"{name}/read_bytes", 0)
         write = cost.write_pj_per_byte * actions.get(f"{name}/write_bytes", 0)
         parts[name] = read + write
+    return parts
+
+
+def _fifos(machine: Accelerator, actions: Mapping[str, int]) -> dict[str, Interval]:
+    parts = {}
+    for name, fifo in machine.fifos.items():
+        unknown = [a for a in actions if a.startswith(f"{name}/") and a != f"{name}/items"]
+        if unknown:
+            raise ConfigError(
+                f"{machine.name}: a fifo has no price for the action {unknown[0]!r}",
+                remedy=f"count {name}/items",
+            )
+        parts[name] = fifo.dynamic_pj_per_item.interval * actions.get(f"{name}/items", 0)
     return parts
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Edge", "MemoryRuns", "Program", "ProgramBuilder", "Room", "Unit"]
+__all__ = ["Edge", "MemoryRuns", "Program", "ProgramBuilder", "Room", "Unit", "Watch", "Work"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -72,6 +72,41 @@ class MemoryRuns:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Space that edges bound, not a room: its fullness is recorded, and executors ignore it.
+
+    ``amount[i]`` is held from the start of task ``taken[i]`` to the finish of task ``given[i]``.
+    """
+
+    name: str
+    capacity: int
+    unit: str  # "items" or "bytes"
+    taken: I64
+    amount: I64
+    given: I64
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a unit must do at least, for a bound by hand: items x interval / servers / clock.
+
+    Executors ignore it; a run that is shorter than any of its bounds is an error.
+    """
+
+    unit: str
+    what: str  # what an item is, in words: "Gaussians loaded"
+    items: int
+    interval_cycles: float
+    servers: int
+    clock_mhz: float
+
+    @property
+    def bound_ps(self) -> int:
+        """Picoseconds that no schedule can undercut."""
+        return int(self.items * self.interval_cycles / self.servers * 1e6 / self.clock_mhz)
+
+
+@dataclass(frozen=True)
 class Program:
     """A task graph in arrays; n tasks, m edges.
 
@@ -96,6 +131,8 @@ class Program:
         Memory runs by task (empty ranges for tasks not on a DRAM unit).
     actions
         Counts for the energy model: ``component/action`` -> number of actions in this program.
+    watches, work
+        What is recorded and checked about a run, and does not change it.
     """
 
     units: tuple[Unit, ...]
@@ -116,6 +153,8 @@ class Program:
     claim_release: I64
     runs: MemoryRuns
     actions: dict[str, int]
+    watches: tuple[Watch, ...] = ()
+    work: tuple[Work, ...] = ()
 
     @property
     def tasks(self) -> int:
@@ -135,6 +174,8 @@ class ProgramBuilder:
     _edges: list[tuple[I64, I64, int]] = field(default_factory=list)
     _claims: list[tuple[I64, int, I64, I64]] = field(default_factory=list)
     _actions: dict[str, int] = field(default_factory=dict)
+    _watches: list[Watch] = field(default_factory=list)
+    _work: list[Work] = field(default_factory=list)
     _count: int = 0
 
     def unit(
@@ -183,6 +224,18 @@ class ProgramBuilder:
         self._claims.append(
             (task.ravel().copy(), room, amounts.ravel().copy(), last.ravel().copy())
         )
+
+    def watch(self, name: str, capacity: int, unit: str, taken: npt.ArrayLike,
+              amount: npt.ArrayLike, given: npt.ArrayLike) -> None:  # fmt: skip
+        """Record the fullness of space that edges bound: see :class:`Watch`."""
+        begin, amounts, end = np.broadcast_arrays(
+            np.asarray(taken, np.int64), np.asarray(amount, np.int64), np.asarray(given, np.int64)
+        )
+        self._watches.append(Watch(name, capacity, unit, begin.copy(), amounts.copy(), end.copy()))
+
+    def must(self, work: Work) -> None:
+        """State what a unit must do at least."""
+        self._work.append(work)
 
     def count(self, action: str, number: int | np.integer[Any]) -> None:
         """Add to an action count, named ``component/action``."""
@@ -233,6 +286,8 @@ class ProgramBuilder:
             claim_release=np.concatenate([c[3] for c in self._claims] or [_EMPTY]),
             runs=runs,
             actions=dict(sorted(self._actions.items())),
+            watches=tuple(self._watches),
+            work=tuple(self._work),
         )
 
     def _add(self, unit: int, stage: str, stream: str | None, durations: I64, write: bool,

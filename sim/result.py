@@ -40,6 +40,12 @@ class FrameResult:
     energy_by_component_pj : component -> Interval
     actions
         Action counts, ``component/action`` -> number.
+    buffers
+        One row per buffer and FIFO: buffer, unit (bytes or items), capacity, and the peak and
+        the mean over time of what it held.
+    bounds
+        One row per unit with known work and for DRAM: unit, what, items, interval_cycles, servers,
+        bound_ps, which ``time_ps`` cannot undercut.
     quality
         Of this frame's image, as :attr:`SystemResult.quality`; the simulated time does not need
         it, so it is added to what :func:`archsim.sim.simulate.simulate` gives.
@@ -56,6 +62,8 @@ class FrameResult:
     dram_counts: dict[str, int]
     energy_by_component_pj: dict[str, Interval]
     actions: dict[str, int]
+    buffers: list[dict[str, Any]] = field(default_factory=list)
+    bounds: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)
     engine: str = field(default="simpy", compare=False)
 

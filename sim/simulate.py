@@ -8,12 +8,14 @@ import numpy as np
 
 from archsim.arch.load import power_mode
 from archsim.arch.machine import Accelerator, Gpu
+from archsim.sim.bounds import lower_bounds
 from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.checks import check_ports, check_run
 from archsim.sim.dram.row import RowDram
 from archsim.sim.dram.row import fidelity as dram_fidelity
 from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj
 from archsim.sim.engine import Engine, execute_with
+from archsim.sim.fullness import buffer_fullness
 from archsim.sim.kernel import Progress
 from archsim.sim.program import Program
 from archsim.sim.result import FrameResult
@@ -69,6 +71,8 @@ def simulate(
             dram_counts=schedule.dram_counts,
         ),
         actions=program.actions,
+        buffers=buffer_fullness(program, schedule),
+        bounds=lower_bounds(program, schedule, dram),
         engine=used,
     )  # fmt: skip
 

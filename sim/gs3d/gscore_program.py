@@ -41,7 +41,8 @@ from archsim.sim.gs3d.gscore_streams import (
     repeated_runs,
     single_runs,
 )
-from archsim.sim.program import Edge, Program, ProgramBuilder
+from archsim.sim.gs3d.memo import remembered
+from archsim.sim.program import Edge, MemoryRuns, Program, ProgramBuilder, Work
 from archsim.traces.trace import Trace
 
 __all__ = ["GscoreShape", "build_program"]
@@ -203,9 +204,12 @@ def _conversion(builder: ProgramBuilder, trace: Trace, machine: Accelerator, sha
     features = builder.memory(0, "write features", "features",
                               single_runs(layout.features, visible * feature_bytes),
                               write=True)  # fmt: skip
-    lists = builder.memory(0, "write lists", "tile lists",
-                           list_write_runs(trace.columns["pair.slot"], pairs, shape.write_pairs,
-                                           layout.lists, entry_bytes), write=True)  # fmt: skip
+    written_runs = remembered(
+        trace, ("list writes", shape.write_pairs, step),
+        lambda: list_write_runs(trace.columns["pair.slot"], pairs, shape.write_pairs, layout.lists,
+                                entry_bytes),
+    )  # fmt: skip
+    lists = builder.memory(0, "write lists", "tile lists", written_runs, write=True)
     builder.edge(read, convert, Edge.MEMORY)
     builder.edge(read[:-1], read[1:], Edge.ORDER)  # one fetch engine
     builder.credit(read, convert, shape.reads_ahead)
@@ -213,11 +217,16 @@ def _conversion(builder: ProgramBuilder, trace: Trace, machine: Accelerator, sha
         builder.edge(convert, written)
         builder.edge(written[:-1], written[1:], Edge.ORDER)
         builder.credit(convert, written, 2)  # half a buffer each
+    _watch(builder, machine, "gaussian_fifo", read, fetched, convert, shape.reads_ahead)
+    _watch(builder, machine, "tile_list", convert, pairs * entry_bytes, lists, 2)
     barrier = builder.compute(control, "all lists complete", 0)
     builder.edge(np.concatenate([features, lists]), barrier[0], Edge.MEMORY)
 
     total, seen = int(gaussians.sum()), int(visible.sum())
     candidates = int(tests.sum())
+    _must(builder, machine, "ccu", "Gaussians of the scene", total)
+    builder.must(Work("ccu", "candidate tiles tested", candidates, 1.0, int(ccu.count.value),
+                      machine.clock_mhz.value))  # fmt: skip
     subtiles = (trace.meta["tile"] // trace.meta["parameters"]["subtile"]) ** 2
     macs = convert_macs(trace.meta["parameters_per_gaussian"])
     builder.count("ccu/items", max(total, candidates))
@@ -290,11 +299,12 @@ def _tiles(builder: ProgramBuilder, trace: Trace, machine: Accelerator, shape: G
     listed[long], listed_kind[long] = refill, int(Edge.MEMORY)
 
     # groups of depth chunks: gather features, sort precisely, blend
-    groups = group_chunks(trace, tiles, shape.group_records)
+    groups, gathered = remembered(
+        trace, ("groups", shape.group_records),
+        lambda: _gathers(trace, tiles, shape.group_records, layout),
+    )  # fmt: skip
     core = groups.tile % cores  # groups.tile numbers the tiles that are not empty
-    gather = builder.memory(
-        0, "gather features", "features", gather_runs(trace, groups, layout), write=False
-    )
+    gather = builder.memory(0, "gather features", "features", gathered, write=False)
     issues, sort_cycles = _bitonic(groups, machine)
     precise = builder.compute(bitonic, "sort chunks", _ps(sort_cycles, machine))
     subtile = trace.meta["parameters"]["subtile"]
@@ -333,8 +343,37 @@ def _tiles(builder: ProgramBuilder, trace: Trace, machine: Accelerator, shape: G
     first = blend[groups.begin]
     held_tiles = shape.core_tiles * cores
     builder.edge(pixels[tiles[:-held_tiles]], first[held_tiles:], Edge.CREDIT)
+    held_records = np.add.reduceat(groups.chunk_entries, groups.chunk_begin)
+    _watch(builder, machine, "feature", gather, held_records * constant("feature_bytes"), blend,
+           2 * cores)  # fmt: skip
+    state = trace.meta["tile"] ** 2 * constant("pixel_state_bytes")
+    _watch(builder, machine, "pixel", first, np.full(len(first), state), pixels[tiles], 1)
+    _must(builder, machine, "qsu", "entries moved by pivots", int(moved.sum()))
+    _must(builder, machine, "bsu", "passes of 16 entries", int(issues.sum()))
+    _must(builder, machine, "vru", "pixels of subtiles rendered",
+          int(groups.work.sum()) * subtile**2)  # fmt: skip
     _count_tiles(builder, trace, groups, int((lengths * (1 + 2 * excess)).sum()),
                  int(moved.sum()), issues)  # fmt: skip
+
+
+def _gathers(trace: Trace, tiles: I64, records: int,
+             layout: DramLayout) -> tuple[Groups, MemoryRuns]:  # fmt: skip
+    groups = group_chunks(trace, tiles, records)
+    return groups, gather_runs(trace, groups, layout)
+
+
+def _watch(builder: ProgramBuilder, machine: Accelerator, buffer: str, taken: I64, amount: I64,
+           given: I64, shares: int) -> None:  # fmt: skip
+    """Record a buffer's fullness; what streams holds one of its shares at most."""
+    capacity = int(machine.buffers[buffer].capacity_bytes.value)
+    builder.watch(buffer, capacity, "bytes", taken, np.minimum(amount, capacity // shares), given)
+
+
+def _must(builder: ProgramBuilder, machine: Accelerator, unit: str, what: str,
+          items: int) -> None:  # fmt: skip
+    part = machine.units[unit]
+    builder.must(Work(unit, what, items, part.initiation_interval_cycles.value,
+                      int(part.count.value), machine.clock_mhz.value))  # fmt: skip
 
 
 def _chain(builder: ProgramBuilder, tasks: I64, cores: int) -> None:

@@ -14,6 +14,7 @@ from archsim.arch.machine import Accelerator, Gpu
 from archsim.base.errors import ConfigError
 from archsim.sim.gs3d.gscore_constants import CONSTANTS as GSCORE_CONSTANTS
 from archsim.sim.gs3d.streaminggs_constants import CONSTANTS, SHARED
+from archsim.sim.gs3d.streaminggs_filter import FilterRule
 from archsim.sim.gs3d.streaminggs_program import build_program
 from archsim.sim.program import Program
 from archsim.traces.cache import TraceCache
@@ -76,6 +77,11 @@ class StreamingGsConfig(BaseModel):
     )
     alignment_bytes: int = Field(
         default=32, ge=1, le=4096, description="a voxel starts on a multiple of it in DRAM"
+    )
+    filter: FilterRule = Field(
+        default="both",
+        description="filters in front of the sort: both; fine (no coarse filter: all records of a "
+        "voxel are read and projected); none (all of them are sorted, too). The image is the same",
     )
     max_tasks: int = Field(
         default=60_000,
@@ -149,7 +155,7 @@ class StreamingGs:
                 place="machine",
                 remedy="choose the machine streaminggs",
             )
-        return build_program(trace, machine, config.max_tasks)
+        return build_program(trace, machine, config.max_tasks, config.filter)
 
     def fidelity(self) -> str:
         """Return what the timing model is and is not."""
@@ -160,8 +166,8 @@ class StreamingGs:
             "stages, bank conflicts are left out; survivors of a voxel that do not fit on chip go "
             "through DRAM (assumed); voxels that may come next are taken nearest first, which "
             "needs distances that the published sorting unit is not said to have; "
-            "decoding indices costs nothing; filter units cost the same per item at every "
-            "SH degree; not compared with RTL"
+            "codebooks decode as fast as their ports allow, within the fine filter's time; filter "
+            "units cost the same per item at every SH degree; not compared with RTL"
         )
 
     def assumed(self) -> dict[str, str]:

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from archsim.sim.gs3d.gscore_constants import convert_macs
 from archsim.sim.gs3d.streaminggs_constants import constant
+from archsim.sim.gs3d.streaminggs_filter import Passed
 from archsim.sim.gs3d.streaminggs_sort import sort_passes
+from archsim.sim.gs3d.streaminggs_tokens import Layout
 from archsim.sim.program import ProgramBuilder
 from archsim.traces.trace import Trace
 
@@ -20,18 +22,18 @@ I64 = npt.NDArray[np.int64]
 _SUBTILE_PIXELS = 64
 
 
-def count_actions(builder: ProgramBuilder, trace: Trace) -> None:
+def count_actions(builder: ProgramBuilder, trace: Trace, passed: Passed, layout: Layout) -> None:
     """Add the actions of all units and buffers."""
     total = {
         name: int(trace.columns[name].sum())
         for name in (
-            "visit.loaded", "visit.coarse_pass", "visit.fine_pass", "visit.subtile_work",
-            "visit.subtiles", "visit.alpha_tests", "visit.blends",
+            "visit.loaded", "visit.subtile_work", "visit.subtiles", "visit.alpha_tests",
+            "visit.blends",
         )
     }  # fmt: skip
     _count_voxels(builder, trace)
-    _count_filters(builder, total, trace)
-    _count_rendering(builder, total, trace)
+    _count_filters(builder, total["visit.loaded"], passed, layout, trace)
+    _count_rendering(builder, total, passed, trace)
 
 
 @dataclass(frozen=True)
@@ -98,35 +100,33 @@ def _count_voxels(builder: ProgramBuilder, trace: Trace) -> None:
     builder.count("voxel_table/write_bytes", work.table_write_bytes.sum())
 
 
-def _count_filters(builder: ProgramBuilder, total: dict[str, int], trace: Trace) -> None:
-    word, words = constant("parameter_bytes"), constant("coarse_parameters")
-    stored = trace.meta["layout"]
-    record = stored["coarse_record_bytes"] + stored["fine_record_bytes"]
-    loaded, coarse, fine = (
-        total["visit.loaded"], total["visit.coarse_pass"], total["visit.fine_pass"]
-    )  # fmt: skip
+def _count_filters(builder: ProgramBuilder, loaded: int, passed: Passed, layout: Layout,
+                   trace: Trace) -> None:  # fmt: skip
+    tested, projected = int(passed.coarse_tested.sum()), int(passed.projected.sum())
     for unit, items, macs in (
-        ("cfu", loaded, constant("coarse_macs")),
-        ("ffu", coarse, convert_macs(int(trace.meta["parameters_per_gaussian"]))),
+        ("cfu", tested, constant("coarse_macs")),
+        ("ffu", projected, convert_macs(int(trace.meta["parameters_per_gaussian"]))),
     ):
         builder.count(f"{unit}/items", items)
         builder.count(f"{unit}/fp32_mul", items * macs)
         builder.count(f"{unit}/fp32_add", items * macs)
         builder.count(f"{unit}/fp32_cmp", 4 * items)  # against the four sides of the rectangle
     for direction in ("write_bytes", "read_bytes"):
-        builder.count(f"coarse/{direction}", loaded * word * words)
-        builder.count(f"fine/{direction}", coarse * record)
-    builder.count("feature/write_bytes", fine * constant("feature_bytes"))
+        builder.count(f"coarse/{direction}", loaded * layout.coarse_bytes)
+        builder.count(f"fine/{direction}", projected * layout.record_bytes)
+    builder.count("codebook/read_bytes", projected * layout.decoded_bytes)
+    builder.count("feature/write_bytes", passed.sorted.sum() * constant("feature_bytes"))
 
 
-def _count_rendering(builder: ProgramBuilder, total: dict[str, int], trace: Trace) -> None:
-    passes = sort_passes(trace.columns["visit.fine_pass"])
+def _count_rendering(builder: ProgramBuilder, total: dict[str, int], passed: Passed,
+                     trace: Trace) -> None:  # fmt: skip
+    passes = sort_passes(passed.sorted)
     moved = passes.total * constant("bitonic_width_entries")
-    entry = constant("entry_bytes")
+    entry, survivors = constant("entry_bytes"), int(passed.sorted.sum())
     builder.count("bsu/items", passes.total)
     builder.count("bsu/fp32_cmp", passes.comparators)
-    builder.count("sort/write_bytes", (total["visit.fine_pass"] + moved) * entry)
-    builder.count("sort/read_bytes", (total["visit.fine_pass"] + moved) * entry)
+    builder.count("sort/write_bytes", (survivors + moved) * entry)
+    builder.count("sort/read_bytes", (survivors + moved) * entry)
 
     tests, blends = total["visit.alpha_tests"], total["visit.blends"]
     builder.count("vru/items", tests)

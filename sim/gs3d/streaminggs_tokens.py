@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from archsim.sim.gs3d.memo import remembered
 from archsim.sim.gs3d.streaminggs_constants import constant
+from archsim.sim.gs3d.streaminggs_filter import Passed
 from archsim.sim.program import MemoryRuns
+from archsim.traces.gs3d.streaminggs.layout import WORD_BYTES
 from archsim.traces.trace import Trace
 
 __all__ = ["Layout", "Tokens", "cut_tokens", "pixel_runs"]
@@ -29,23 +32,15 @@ class Tokens:
     visit_start : (n + 1,) int64
         Token i stands for visits ``visit_start[i]:visit_start[i + 1]``.
     group : (n,) int64
-    loaded, coarse_pass, fine_pass, subtile_work : (n,) int64
-        Sums over the token's visits.
-    visit_fine_pass : (visits,) int64
-        Survivors of the fine filter by visit.
     """
 
     visit_start: I64
     group: I64
-    loaded: I64
-    coarse_pass: I64
-    fine_pass: I64
-    subtile_work: I64
-    visit_fine_pass: I64
 
-    def per_visit_sum(self, values: npt.NDArray[np.int64]) -> I64:
-        """Return the sum of a per-visit column over each token."""
-        total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
+    def sum(self, values: npt.NDArray[np.int64]) -> I64:
+        """Return the sum of a per-visit column over each token; also of (visits, k) columns."""
+        total = np.concatenate([np.zeros((1, *values.shape[1:]), np.int64),
+                                np.cumsum(values, axis=0, dtype=np.int64)])  # fmt: skip
         sums: I64 = total[self.visit_start[1:]] - total[self.visit_start[:-1]]
         return sums
 
@@ -64,15 +59,7 @@ def cut_tokens(trace: Trace, max_tasks: int) -> Tokens:
     tokens = -(-visits // per_token)
     group = np.repeat(np.arange(visits.size), tokens)
     rank = np.arange(group.size) - np.repeat(np.cumsum(tokens) - tokens, tokens)
-    visit_start = np.append(start[:-1][group] + rank * per_token, start[-1])
-    empty = np.zeros(0, np.int64)
-    cut = Tokens(visit_start, group, empty, empty, empty, empty, empty)
-    loaded, coarse_pass, fine_pass, subtile_work = (
-        cut.per_visit_sum(trace.columns[f"visit.{name}"])
-        for name in ("loaded", "coarse_pass", "fine_pass", "subtile_work")
-    )
-    visit_fine_pass = trace.columns["visit.fine_pass"]
-    return Tokens(visit_start, group, loaded, coarse_pass, fine_pass, subtile_work, visit_fine_pass)
+    return Tokens(np.append(start[:-1][group] + rank * per_token, start[-1]), group)
 
 
 @dataclass(frozen=True)
@@ -87,15 +74,19 @@ class Layout:
     ----------
     coarse_bytes, fine_bytes
         One Gaussian's record in each half.
+    decoded_bytes, codebook_bytes
+        What the codebooks give for one record, and their size; 0 without vector quantisation.
     coarse, fine, frame, spill
-        First byte of the coarse half, the fine half, the frame buffer and the survivors that do not
-        fit on chip; the directory is at 0.
+        First byte of the coarse half, the fine half, the frame buffer and what does not fit on
+        chip; the directory is at 0.
     coarse_start, fine_start : (M,) int64
         First byte of each voxel in each half, from the half's first byte.
     """
 
     coarse_bytes: int
     fine_bytes: int
+    decoded_bytes: int
+    codebook_bytes: int
     coarse: int
     fine: int
     frame: int
@@ -106,17 +97,32 @@ class Layout:
     @staticmethod
     def of(trace: Trace) -> Layout:
         """Lay a trace's scene out in memory."""
-        stored = trace.meta["layout"]
+        stored, books = trace.meta["layout"], trace.meta["vq"]
         voxels = int(trace.columns["voxel.count"].size)
         coarse = _next_page(voxels * constant("directory_bytes"))
         fine = _next_page(coarse + stored["coarse_half_bytes"])
         frame = _next_page(fine + stored["fine_half_bytes"])
         width, height = trace.meta["resolution"]
         spill = _next_page(frame + width * height * constant("pixel_bytes"))
+        # position and opacity come from memory, all else from codebooks
+        words = int(trace.meta["parameters_per_gaussian"]) - 4
+        quantised = books["kind"] != "none"
         return Layout(
-            stored["coarse_record_bytes"], stored["fine_record_bytes"], coarse, fine, frame, spill,
+            stored["coarse_record_bytes"], stored["fine_record_bytes"],
+            WORD_BYTES * words if quantised else 0,
+            books["codebook_bytes"] if quantised else 0,
+            coarse, fine, frame, spill,
             trace.columns["voxel.coarse_start_bytes"], trace.columns["voxel.fine_start_bytes"],
         )  # fmt: skip
+
+    @property
+    def record_bytes(self) -> int:
+        """One Gaussian's record as the fine filter reads it: both halves."""
+        return self.coarse_bytes + self.fine_bytes
+
+    def after_tables(self, spilled_bytes: I64) -> int:
+        """Return the first byte behind the voxel tables that do not fit on chip."""
+        return _next_page(self.spill + int(spilled_bytes.sum()))
 
     def directory_runs(self, trace: Trace, groups: I64) -> MemoryRuns:
         """Return one run per visited voxel of each of ``groups``."""
@@ -134,23 +140,31 @@ class Layout:
             trace.columns["visit.loaded"] * self.coarse_bytes,
         )
 
-    def fine_runs(self, trace: Trace, tokens: Tokens) -> MemoryRuns:
-        """Return the fine records of coarse survivors; neighbours of one visit form one run."""
-        survivor_start = trace.columns["visit.survivor_start"]
-        rank = trace.columns["survivor.rank"]
-        begins = np.ones(rank.size, np.bool_)
-        begins[1:] = np.diff(rank) != 1
-        begins[survivor_start[:-1][np.diff(survivor_start) > 0]] = True
-        first = np.flatnonzero(begins)
-        visit = np.searchsorted(survivor_start, first, side="right") - 1
-        voxel_first = self.fine_start[trace.columns["visit.voxel"]][visit]
-        length = np.diff(np.append(first, rank.size))
-        ptr = np.searchsorted(first, survivor_start[tokens.visit_start])
-        return MemoryRuns(
-            ptr.astype(np.int64),
-            self.fine + voxel_first + rank[first].astype(np.int64) * self.fine_bytes,
-            length.astype(np.int64) * self.fine_bytes,
-        )
+    def fine_runs(self, trace: Trace, tokens: Tokens, passed: Passed) -> MemoryRuns:
+        """Return the fine records that are read; neighbours of one visit form one run."""
+        voxel = trace.columns["visit.voxel"]
+        if passed.rule != "both":  # whole voxels
+            return MemoryRuns(
+                tokens.visit_start, self.fine + self.fine_start[voxel],
+                passed.projected * self.fine_bytes,
+            )  # fmt: skip
+        start = trace.columns["visit.survivor_start"]
+        first, visit, position, length = remembered(trace, "fine runs", lambda: _survivors(trace))
+        ptr = np.searchsorted(first, start[tokens.visit_start])
+        begin = self.fine + self.fine_start[voxel][visit] + position * self.fine_bytes
+        return MemoryRuns(ptr.astype(np.int64), begin, length * self.fine_bytes)
+
+
+def _survivors(trace: Trace) -> tuple[I64, I64, I64, I64]:
+    """Return runs of neighbouring survivors: first survivor, visit, place in the voxel, length."""
+    start, rank = trace.columns["visit.survivor_start"], trace.columns["survivor.rank"]
+    begins = np.ones(rank.size, np.bool_)
+    begins[1:] = np.diff(rank) != 1
+    begins[start[:-1][np.diff(start) > 0]] = True
+    first = np.flatnonzero(begins)
+    visit = np.searchsorted(start, first, side="right") - 1
+    length = np.diff(np.append(first, rank.size)).astype(np.int64)
+    return first, visit, rank[first].astype(np.int64), length
 
 
 def pixel_runs(trace: Trace, frame: int) -> MemoryRuns:

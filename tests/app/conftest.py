@@ -79,6 +79,12 @@ def system_result(name: str, cameras: tuple[str, ...] = ("orbit-0",)) -> SystemR
                 part: Interval(*(float(mj) * 1e9 for mj in mjs)) for part, mjs in energy.items()
             },
             actions={f"{stages[0][1]}/items": 1000},
+            buffers=[{"buffer": "pixel", "unit": "bytes", "capacity": 16384, "peak": 12288,
+                      "mean": 8192.5}],
+            bounds=[{"unit": stages[0][1], "what": "Gaussians", "items": 90_000,
+                     "interval_cycles": 10.0, "servers": 16, "bound_ps": ms * MS // 2},
+                    {"unit": "dram", "what": "bytes at the pins' peak", "items": 43 * MB,
+                     "interval_cycles": None, "servers": None, "bound_ps": ms * MS // 4}],
             quality={"exact": psnr is None, "psnr_db": psnr and psnr + i,
                      "ssim": 1.0 if psnr is None else 0.97 + i / 100,
                      "errors": {} if psnr is None else

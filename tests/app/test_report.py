@@ -136,7 +136,7 @@ def test_chart_data_cannot_end_its_script(
     system["dram_bytes_by_stream"] = {"</script><b>": 5}
     page = without_plotly(render_report(summary, MANIFEST, images))
     charts = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.S)
-    assert len(charts) == 3 + 2 * 3 + 2 * 2
+    assert len(charts) == 3 + 2 * 3 + 2 + 2 * 2  # accelerators: fullness, too
     assert all("<" not in chart for chart in charts)
 
 
@@ -145,3 +145,12 @@ def test_whiskers_only_where_there_is_an_interval(summary: dict[str, Any]) -> No
     saving = ratio_chart(summary, "energy_saving", "energy saving")["data"][0]
     assert saving["error_x"]["array"][0] is None
     assert saving["error_x"]["array"][2] > 0
+
+
+def test_bounds_by_hand_and_fullness_are_shown(html: str) -> None:
+    page = without_plotly(html)
+    assert "90,000 Gaussians \u00d7 10 cycles / 16" in page
+    assert "43,000,000 bytes at the pins&#39; peak" in page
+    assert "pixel: 8,192 of 16,384 bytes on average, 12,288 at most" in page
+    # a GPU's rooms are windows of its kernels, no buffers to size
+    assert page.count("how full buffers and queues were") == 2

@@ -76,7 +76,7 @@ def test_a_run_gives_a_folder_a_table_and_a_report(
     status, text, _ = command("run", config, "--out", out, capsys=capsys)
     assert status == 0
     files = {str(f.relative_to(out)) for f in out.rglob("*") if f.is_file()}
-    tables = {"systems", "frames", "stages", "energy", "dram", "units"}
+    tables = {"systems", "frames", "stages", "energy", "dram", "units", "buffers", "bounds"}
     assert {"result.json", "manifest.json", "report.html"} <= files
     assert {f"tables/{name}.parquet" for name in tables} <= files
     assert {f"images/{s}-orbit-0.png" for s in (*CONFIG["systems"], "reference")} <= files

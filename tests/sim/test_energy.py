@@ -160,7 +160,11 @@ def test_no_work_in_no_time_costs_nothing():
 @pytest.mark.parametrize(
     ("actions", "message", "remedy"),
     [
-        ({"blemd/items": 1}, "tiny has no unit or buffer for the action 'blemd/items'", "'blend'"),
+        (
+            {"blemd/items": 1},
+            "tiny has no unit, buffer or fifo for the action 'blemd/items'",
+            "'blend'",
+        ),
         ({"blend/fp32_mull": 1}, "no operation 'fp32_mull'", "'fp32_mul'"),
         ({"line/erase_bytes": 1}, "no price for the action 'line/erase_bytes'", "line/read_bytes"),
         (
