@@ -10,6 +10,7 @@ import typer
 
 import archsim
 from archsim.base.errors import ArchsimError
+from archsim.claims_commands import claims
 from archsim.dram_commands import dram_app
 from archsim.rtl_commands import rtl_app
 from archsim.sweep_commands import sweep
@@ -28,6 +29,7 @@ app.add_typer(scene_app, name="scene")
 app.add_typer(dram_app, name="dram")
 app.add_typer(rtl_app, name="rtl")
 app.command()(sweep)
+app.command()(claims)
 
 _INTERRUPTED = 130
 

@@ -53,7 +53,7 @@ def machine_data(name_or_path: str) -> Any:
 def _read(name_or_path: str) -> tuple[Any, Places]:
     """Return a machine's data and its places, which may be edited."""
     if name_or_path.endswith((".yaml", ".yml")):
-        return load_yaml(Path(name_or_path))
+        return _described(*load_yaml(Path(name_or_path)))
     known = list_machines()
     if name_or_path not in known:
         raise ConfigError(
@@ -61,14 +61,47 @@ def _read(name_or_path: str) -> tuple[Any, Places]:
             remedy=f"{one_of(name_or_path, known)} (a file's path ends in .yaml)",
         )
     data, places = _shipped(name_or_path)
-    return data, replace(places, lines=dict(places.lines))
+    return data, replace(places, lines=dict(places.lines), overrides=dict(places.overrides))
 
 
 @cache
 def _shipped(name: str) -> tuple[Any, Places]:
     """Parse a shipped machine, once: it does not change while archsim runs."""
     file = resources.files(_PACKAGE) / f"{name}.yaml"
-    return parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}")
+    return _described(*parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}"))
+
+
+def _described(data: Any, places: Places) -> tuple[Any, Places]:
+    """Return a whole machine: as written, or made of the one that it is like."""
+    return _derived(data, places) if isinstance(data, dict) and "like" in data else (data, places)
+
+
+def _derived(data: dict[str, Any], places: Places) -> tuple[Any, Places]:
+    """Return a machine that is described by what it has unlike another.
+
+    ``like`` names a shipped machine; ``set`` holds whole constants by dotted path; ``name``,
+    ``title`` and ``notes`` are the new machine's own, its notes beside the other's.
+    """
+    allowed = ("like", "name", "title", "set", "notes")
+    unknown = [key for key in data if key not in allowed]
+    if unknown or not {"name", "title"} <= set(data):
+        raise ConfigError(
+            f"a machine like another has {', '.join(allowed)}, found {', '.join(data)}",
+            place=places.source,
+            remedy="put what differs under set, or describe the whole machine",
+        )
+    known = list_machines()
+    if data["like"] not in known:
+        raise ConfigError(
+            f"like: unknown machine {data['like']!r}",
+            place=places.of(("like",)), remedy=one_of(str(data["like"]), known),
+        )  # fmt: skip
+    other, other_places = _read(str(data["like"]))
+    for dotted, value in (data.get("set") or {}).items():
+        place = places.of(("set", dotted))
+        other = set_value(Machine, other, other_places, tuple(dotted.split(".")), value, place)
+    notes = [*(other.get("notes") or ()), *(data.get("notes") or ())]
+    return {**other, "name": data["name"], "title": data["title"], "notes": notes}, other_places
 
 
 def _change(data: Any, places: Places, dotted: str, value: Any, place: str) -> Any:

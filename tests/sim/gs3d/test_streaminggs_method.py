@@ -377,7 +377,7 @@ def test_fewer_coefficients_take_fewer_operations():
         ({"group": (40, 40)}, "not made of 16x16 tiles; use multiples of 16"),
         ({"voxel_size": "1/16"}, "'1/16' is not understood; write a length"),
         ({"ray_stride": 0}, "found 0, expected a whole number of pixels"),
-        ({"order": "depth"}, "'dag', 'l1' or 'l2'"),
+        ({"order": "nearest"}, "'dag', 'dag-depth', 'l1'"),
         ({"voxels": 3}, "Extra inputs are not permitted"),
     ],
 )
