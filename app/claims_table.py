@@ -62,7 +62,7 @@ def claims_table(claims: Claims, rows: Sequence[Row], scenes: str) -> Renderable
             said, Text(told).append(tolerance, "dim"), mine,
             Text(row.verdict, STYLE[row.verdict]), Text(row.reason or row.note, "dim"),
         )  # fmt: skip
-    counts = Counter(row.verdict for row in rows)
+    counts = Counter[str](row.verdict for row in rows)
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in STYLE)
     return Group(
         Text(claims.title, "bold"), Text(claims.paper.strip(), "dim"), Text(scenes, "dim"), "",

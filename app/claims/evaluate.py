@@ -44,7 +44,7 @@ def evaluate(bench: Bench, claims: Sequence[Claim]) -> list[Row]:
         systems = measures[claim.measure].systems(claim.arguments)
         here = dict.fromkeys(name for name in systems if bench.has(name))
         wanted[claim.arguments.get("scenes", "default")] |= here
-    for kind, systems in wanted.items():
-        if systems:
-            bench.results(kind, systems)
+    for kind, together in wanted.items():
+        if together:
+            bench.results(kind, together)
     return [judge(claim, measures[claim.measure].take(bench, claim.arguments)) for claim in claims]
