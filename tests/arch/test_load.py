@@ -68,7 +68,7 @@ def test_every_shipped_machine_loads_and_what_it_names_exists(name):
 
 def test_the_shipped_machines():
     gpus = {"agx-orin-64gb", "orin-nano-8gb", "orin-nx-16gb"}
-    assert set(list_machines()) == {*gpus, "gscore", "streaminggs"}
+    assert set(list_machines()) == {*gpus, "gscore", "gscore-16", "streaminggs"}
 
 
 def test_a_machine_file_is_loaded_by_path_with_units_in_its_values(load):
@@ -179,3 +179,40 @@ def test_power_modes(load):
     assert caught.value.remedy == "did you mean 'MAXN'?"
     with pytest.raises(ConfigError, match="tiny has no power modes"):
         power_mode(accelerator, "MAXN")
+
+
+LIKE = """
+like: gscore
+name: two-cores
+title: "half a GSCore"
+set:
+  units.ccu.count: {value: 2, range: exact, source: test}
+notes: ["a note of its own"]
+"""
+
+
+def test_a_machine_may_be_like_another(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(LIKE)
+    machine, other = load_machine(str(path)), load_machine("gscore")
+    assert (machine.name, machine.units["ccu"].count.value) == ("two-cores", 2)
+    assert machine.notes == (*other.notes, "a note of its own")
+    assert machine.units["vru"] == other.units["vru"]
+    assert load_machine("gscore").units["ccu"].count.value == 4  # the other stays as it is
+
+
+@pytest.mark.parametrize(
+    ("found", "changed", "expected"),
+    [
+        ("like: gscore", "like: gscor", "two.yaml:2: like: unknown machine 'gscor'\n  remedy: did"),
+        ("units.ccu.count:", "units.cu.count:", "two.yaml:6: units has no 'cu'"),
+        ('title: "half', 'units: {}\ntitle: "half', "a machine like another has like, name, title"),
+        ("value: 2,", "value: 0,", "two.yaml:6: units.ccu.count: found 0"),
+    ],
+)
+def test_what_is_wrong_with_a_machine_like_another_is_named(tmp_path, found, changed, expected):
+    path = tmp_path / "two.yaml"
+    path.write_text(LIKE.replace(found, changed))
+    with pytest.raises(ConfigError) as error:
+        load_machine(str(path))
+    assert expected in str(error.value)
