@@ -13,6 +13,7 @@ from archsim.base.errors import ArchsimError
 from archsim.claims_commands import claims
 from archsim.dram_commands import dram_app
 from archsim.rtl_commands import rtl_app
+from archsim.streaminggs_commands import streaminggs_app
 from archsim.sweep_commands import sweep
 
 __all__ = ["app", "main"]
@@ -28,6 +29,7 @@ scene_app = typer.Typer(no_args_is_help=True, help="Look into a scene.")
 app.add_typer(scene_app, name="scene")
 app.add_typer(dram_app, name="dram")
 app.add_typer(rtl_app, name="rtl")
+app.add_typer(streaminggs_app, name="streaminggs")
 app.command()(sweep)
 app.command()(claims)
 
@@ -144,12 +146,17 @@ def machines(
 def info(
     file: Annotated[str, typer.Argument(help="Scene file or folder, or builtin:NAME.")],
     lod: Annotated[int | None, typer.Option(help="Level of detail, 0 is the finest.")] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(metavar="KIND:KEEP", help="Prune it first and say what that costs, as "
+                     "workload.prune does. Example: mini-splatting:0.4"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Describe a scene: Gaussians, size, opacities, format."""
     from archsim.scene_info import print_scene_info
 
-    print_scene_info(file, lod=lod, as_json=json)
+    print_scene_info(file, lod=lod, prune=prune, as_json=json)
 
 
 @app.command()

@@ -214,6 +214,7 @@ class Recorder:
                     self._workload,
                     seed=self._seed,
                     memory_limit_bytes=self._run.config.memory_limit,
+                    cache=self._cache,
                     progress=progress,
                 )
         return self._scene

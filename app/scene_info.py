@@ -11,6 +11,7 @@ from rich.text import Text
 from archsim.base.yaml_places import Places, validate
 from archsim.output import to_json
 from archsim.progress import ConsoleReporter, output_console
+from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.statistics import scene_statistics
 from archsim.traces.gs3d.workload import Gs3dWorkload, load_scene
 from archsim.words import digits, quantity
@@ -21,12 +22,19 @@ _HASH_LETTERS = 12
 _MOST_HASHES = 4
 
 
-def print_scene_info(file: str, *, lod: int | None, as_json: bool) -> None:
-    """Print the statistics of a scene file or built-in, as a table or as JSON."""
+def print_scene_info(file: str, *, lod: int | None, prune: str | None, as_json: bool) -> None:
+    """Print the statistics of a scene file or built-in, as a table or as JSON.
+
+    ``prune`` is KIND:KEEP of ``workload.prune``.
+    """
     reporter = ConsoleReporter(Console(stderr=True))
-    workload: Gs3dWorkload = validate(Gs3dWorkload, {"scene": file, "lod": lod}, Places("options"))
-    with reporter.step("reading the scene") as progress:
-        scene = load_scene(workload, seed=0, progress=progress)
+    asked: dict[str, Any] = {"scene": file, "lod": lod}
+    if prune is not None:
+        kind, _, keep = prune.partition(":")
+        asked["prune"] = {"kind": kind, "keep": keep}
+    workload: Gs3dWorkload = validate(Gs3dWorkload, asked, Places("options"))
+    with reporter.step("reading the scene" + (" and pruning it" if prune else "")) as progress:
+        scene = load_scene(workload, seed=0, cache=TraceCache.default(), progress=progress)
         statistics = scene_statistics(scene).to_dict()
     facts = {"name": scene.name, "source": scene.source, **statistics}
     if as_json:

@@ -103,7 +103,26 @@ def scene_statistics(scene: Scene) -> SceneStatistics:
 
 
 def scene_warnings(scene: Scene) -> list[str]:
-    """Return what a user should know before trusting results of this scene: absurd outliers."""
+    """Return what a user should know before trusting results of this scene.
+
+    That it was pruned and what that cost, and absurd outliers.
+    """
+    return [*_pruning(scene), *_outliers(scene)]
+
+
+def _pruning(scene: Scene) -> list[str]:
+    if "pruned_by" not in scene.source:
+        return []
+    facts = scene.source
+    return [
+        f"{len(scene):,} of {facts['pruned_from_gaussians']:,} Gaussians, chosen by "
+        f"{facts['pruned_by']} without retraining: {facts['pruned_psnr_db']:.2f} dB against the "
+        f"unpruned scene on {facts['pruned_judged_on_views']} views that chose nothing; quality "
+        "below is against the pruned scene"
+    ]
+
+
+def _outliers(scene: Scene) -> list[str]:
     low, high = np.percentile(scene.means.astype(np.float64), (1, 99), axis=0)
     core = float(np.max(high - low))
     away = np.maximum(low - scene.means, scene.means - high).max(axis=1)

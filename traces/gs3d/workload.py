@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from archsim.base.errors import ConfigError
+from archsim.traces.cache import TraceCache, trace_key
 from archsim.traces.gs3d.builtin import BUILTIN_PREFIX, BuiltinViews, builtin_scene
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.camera_files import load_camera_file
@@ -35,8 +36,10 @@ from archsim.traces.gs3d.cameras import (
 from archsim.traces.gs3d.compose import Composition, compose_scenes, composition_size
 from archsim.traces.gs3d.formats.scene_file import Progress
 from archsim.traces.gs3d.memory import MORE_MEMORY, check_memory
+from archsim.traces.gs3d.prune import Prune, Pruned, prune_scene
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.scene_ref import SceneRef
+from archsim.traces.trace import Trace
 
 __all__ = ["Cameras", "Gs3dWorkload", "find_path", "load_cameras", "load_scene", "scene_key"]
 
@@ -122,6 +125,11 @@ class Gs3dWorkload(BaseModel):
         description="Highest degree of spherical harmonics kept of a file (default: all), or made "
         "for a built-in (default: 3). Example: 0",
     )
+    prune: Prune | None = Field(
+        default=None,
+        description="Keep only a share of the Gaussians; everything, the reference too, is then of "
+        "the pruned scene. Example: {kind: mini-splatting, keep: 0.4}",
+    )
     cameras: Cameras = Field(
         default_factory=lambda: Cameras(orbit=Orbit()),
         description="Where the cameras come from. Example: {orbit: {views: 1}}",
@@ -162,15 +170,46 @@ def load_scene(
     *,
     seed: int,
     memory_limit_bytes: int | None = None,
+    cache: TraceCache | None = None,
     progress: Progress | None = None,
 ) -> Scene:
-    """Return the workload's scene.
+    """Return the workload's scene, pruned where it asks for it.
 
     Raises :class:`ResourceError` before anything is loaded when it would take more than
     ``memory_limit_bytes`` (None: a share of the available memory), :class:`InputError` for a
     file that cannot be used and :class:`ConfigError` for an unknown built-in or a parameter that
-    the scene does not have. ``progress`` is called with Gaussians done and in total.
+    the scene does not have. ``cache`` keeps which Gaussians pruning chose. ``progress`` is called
+    with Gaussians done and in total, and again with views while pruning.
     """
+    scene = _load_whole(workload, seed, memory_limit_bytes, progress)
+    if workload.prune is None:
+        return scene
+    key = trace_key({"what": "prune", "scene": scene_key(workload, seed)})
+    kept = None if cache is None else cache.load(key)
+    if kept is None:
+        cameras = load_cameras(_choosing_views(workload, workload.prune), scene)
+        pruned = prune_scene(scene, workload.prune, cameras, seed, progress)
+        facts = {"psnr_db": pruned.psnr_db, "judged_on": pruned.judged_on}
+        if cache is not None:
+            cache.store(key, Trace("gs3d/prune", facts, {"kept": pruned.kept}))
+    else:
+        pruned = Pruned(kept.columns["kept"], **kept.meta)
+    return pruned.of(scene, workload.prune)
+
+
+def _choosing_views(workload: Gs3dWorkload, prune: Prune) -> Gs3dWorkload:
+    """Return the workload with the views that decide what stays, and that judge it."""
+    builtin = isinstance(workload.scene, str) and workload.scene.startswith(BUILTIN_PREFIX)
+    views = prune.views_in_all
+    cameras = (
+        Cameras(builtin=BuiltinViews(views=views)) if builtin else Cameras(orbit=Orbit(views=views))
+    )
+    return workload.model_copy(update={"cameras": cameras, "resolution": prune.resolution})
+
+
+def _load_whole(
+    workload: Gs3dWorkload, seed: int, memory_limit_bytes: int | None, progress: Progress | None
+) -> Scene:
     if isinstance(workload.scene, Composition):
         _, _, needed = composition_size(workload.scene, workload.sh_degree)
         remedy = f"use fewer copies or coarser levels of detail, or {MORE_MEMORY}"
@@ -187,6 +226,9 @@ def scene_key(workload: Gs3dWorkload, seed: int) -> dict[str, Any]:
 
     Two workloads with equal keys have equal scenes. Cameras are not in it.
     """
+    if workload.prune is not None:
+        whole = scene_key(workload.model_copy(update={"prune": None}), seed)
+        return {"prune": workload.prune.model_dump(mode="json"), "seed": seed, "of": whole}
     if not isinstance(workload.scene, Composition):
         return _ref(workload).key(seed)
     parts = []
