@@ -160,7 +160,7 @@ class RenderUnit(wiring.Component):
         rest = left & ~(1 << subtile)[:_SUBTILES]
         free = (left == 0) | (last_beat & (rest == 0))
         m.d.comb += [
-            issue.eq((left != 0)),
+            issue.eq(left != 0),
             self.i.ready.eq(free & ~closing),
         ]
         with m.If(issue):
@@ -199,7 +199,7 @@ class RenderUnit(wiring.Component):
         address = Signal(range(_SUBTILES * self.beats))
         outputs = []
         finished = []
-        for lane, alpha in enumerate(lanes):
+        for alpha in lanes:
             pixel, ended = self._pixel(
                 m, stage, alpha, active_at, group_at, colours, reading, address, draining
             )

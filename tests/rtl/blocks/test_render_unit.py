@@ -18,7 +18,6 @@ def gaussians(rng: np.random.Generator, count: int, ends: int) -> dict:
     minor, ratio = np.exp(rng.uniform(-0.5, 4, count)), np.exp(rng.uniform(0, 3, count))
     turn = rng.uniform(0, np.pi, count)
     a, b = minor**2, (minor * ratio) ** 2
-    xx = a * np.cos(turn) ** 2 + b * np.sin(turn) ** 2
     yy = a * np.sin(turn) ** 2 + b * np.cos(turn) ** 2
     xy = (b - a) * np.sin(turn) * np.cos(turn)
     half = 0.5 * np.log2(np.e)

@@ -1,0 +1,294 @@
+"""Voxel sorting unit: the cells that a tile's rays cross become its voxels in rendering order.
+
+Every cell is renamed (an empty one is dropped), the voxel gets a row of the tile's tables, and an
+edge from the voxel before it on the same ray, once. Then all voxels of in-degree 0 are emitted,
+lowest row first, their edges resolved, and so on in rounds until none is left: a topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from archsim.base.jit import njit
+
+__all__ = ["VoxelSorter", "order_samples"]
+
+Table = npt.NDArray[np.int64]
+
+
+class VoxelSorter(wiring.Component):
+    """Renaming table, adjacency and in-degree tables, and the queue's order.
+
+    Parameters
+    ----------
+    cells
+        Words of the renaming table, a power of two.
+    voxels
+        Occupied voxels, a power of two.
+    rows
+        Rows of the adjacency and in-degree tables: voxels of one tile.
+
+    Members
+    -------
+    load : stream
+        Writes the renaming table: ``cell`` holds ``voxel`` if ``occupied``.
+    i : stream
+        ``cell`` entered by a ray; ``first`` of its ray; ``miss``: no cell at all; ``last`` of the
+        tile.
+    o : stream
+        ``voxel``, in order; ``none``: the tile has no voxel; ``last`` of the tile.
+    dropped : Out
+        Counter of samples of voxels that no row was left for.
+    """
+
+    def __init__(self, *, cells: int, voxels: int, rows: int):
+        for name, value in (("cells", cells), ("voxels", voxels), ("rows", rows)):
+            if not isinstance(value, int) or value < 2 or value & (value - 1):
+                raise ValueError(f"{name} must be a power of two, not {value!r}")
+        self.cells, self.voxels, self.rows = cells, voxels, rows
+        cell, voxel = range(cells), range(voxels)
+        sample = data.StructLayout({"cell": cell, "first": 1, "miss": 1, "last": 1})
+        super().__init__(
+            {
+                "load": In(stream.Signature(
+                    data.StructLayout({"cell": cell, "voxel": voxel, "occupied": 1}))),
+                "i": In(stream.Signature(sample)),
+                "o": Out(stream.Signature(
+                    data.StructLayout({"voxel": voxel, "none": 1, "last": 1}))),
+                "dropped": Out(32),
+            }
+        )  # fmt: skip
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a tile's only sample to its only voxel."""
+        return 6
+
+    def model(self, load: Mapping[str, Table], i: Mapping[str, Table]) -> dict[str, Any]:
+        """Return the queue of all tiles in ``i``."""
+        rename = np.full(self.cells, -1, np.int64)
+        rename[load["cell"]] = np.where(load["occupied"] == 1, load["voxel"], -1)
+        ends = np.flatnonzero(i["last"]) + 1
+        parts = [
+            order_samples(rename, part["cell"], part["first"], part["miss"], self.rows)
+            for part in ({k: v[a:b] for k, v in i.items()} for a, b in zip([0, *ends], ends))
+        ]
+        voxel = np.concatenate([p[0] if p[0].size else np.zeros(1, np.int64) for p in parts])
+        none = np.concatenate([np.full(max(p[0].size, 1), int(p[0].size == 0)) for p in parts])
+        last = np.zeros(voxel.size, np.int64)
+        last[np.cumsum([max(p[0].size, 1) for p in parts]) - 1] = 1
+        return {"o": {"voxel": voxel, "none": none, "last": last}}
+
+    def elaborate(self, platform: Any) -> Module:
+        """Build tables and the machine that walks them."""
+        m = Module()
+        rows, row_bits = self.rows, (self.rows - 1).bit_length()
+        voxel_bits = (self.voxels - 1).bit_length()
+        rename = Memory(shape=unsigned(voxel_bits + 1), depth=self.cells, init=[])
+        local = Memory(shape=unsigned(row_bits + 1), depth=self.voxels, init=[])
+        adjacency = Memory(shape=unsigned(rows), depth=rows, init=[])
+        waiting = Memory(shape=unsigned(row_bits), depth=rows, init=[])
+        voxel_of = Memory(shape=unsigned(voxel_bits), depth=rows, init=[])
+        m.submodules.rename, m.submodules.local = rename, local
+        m.submodules.adjacency, m.submodules.waiting = adjacency, waiting
+        m.submodules.voxel_of = voxel_of
+        rename_read, rename_write = rename.read_port(), rename.write_port()
+        local_read, local_write = local.read_port(), local.write_port()
+        near_read, near_write = adjacency.read_port(domain="comb"), adjacency.write_port()
+        wait_read, wait_write = waiting.read_port(domain="comb"), waiting.write_port()
+        name_read, name_write = voxel_of.read_port(domain="comb"), voxel_of.write_port()
+
+        # renaming table, from outside, between tiles
+        m.d.comb += [
+            rename_write.addr.eq(self.load.payload.cell),
+            rename_write.data.eq(Cat(self.load.payload.occupied, self.load.payload.voxel)),
+            rename_write.en.eq(self.load.valid),
+            self.load.ready.eq(1),
+        ]
+
+        sample = Signal(self.i.payload.shape(), reset_less=True)
+        voxel = Signal(voxel_bits, reset_less=True)
+        count = Signal(row_bits + 1)
+        before, has_before = Signal(row_bits, reset_less=True), Signal()
+        ready, following = Signal(rows), Signal(rows)
+        targets = Signal(rows, reset_less=True)
+        emitted = Signal(row_bits + 1)
+        here = Signal(row_bits)
+        known = Signal()
+        m.d.comb += [
+            rename_read.addr.eq(self.i.payload.cell),
+            local_read.addr.eq(rename_read.data[1:]),
+        ]
+        pick = _lowest(m, ready, row_bits)
+        target = _lowest(m, targets, row_bits)
+        one = Const(1, rows)
+
+        with m.FSM():
+            with m.State("SAMPLE"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(self.i.valid):
+                    m.d.sync += sample.eq(self.i.payload)
+                    m.next = "RENAME"
+            with m.State("RENAME"):
+                m.d.sync += voxel.eq(rename_read.data[1:])
+                with m.If(sample.first):
+                    m.d.sync += has_before.eq(0)
+                with m.If(rename_read.data[0] & ~sample.miss):
+                    m.next = "ROW"
+                with m.Else():
+                    m.next = "SAMPLE"
+                    with m.If(sample.last):
+                        m.next = "EMIT"
+            with m.State("ROW"):
+                m.next = "EDGE"
+                with m.If(~local_read.data[0]):
+                    with m.If(count == rows):
+                        m.d.sync += self.dropped.eq(self.dropped + 1)
+                        m.next = "SAMPLE"
+                        with m.If(sample.last):
+                            m.next = "EMIT"
+                    with m.Else():
+                        m.d.comb += [
+                            local_write.addr.eq(voxel), local_write.en.eq(1),
+                            local_write.data.eq(Cat(Const(1, 1), count[:row_bits])),
+                            name_write.addr.eq(count), name_write.data.eq(voxel),
+                            name_write.en.eq(1),
+                            near_write.addr.eq(count), near_write.data.eq(0), near_write.en.eq(1),
+                            wait_write.addr.eq(count), wait_write.data.eq(0), wait_write.en.eq(1),
+                        ]  # fmt: skip
+                        m.d.sync += [
+                            count.eq(count + 1), ready.eq(ready | (one << count[:row_bits])),
+                        ]  # fmt: skip
+                m.d.sync += [
+                    here.eq(Mux(local_read.data[0], local_read.data[1:], count[:row_bits])),
+                ]
+            with m.State("EDGE"):
+                m.d.comb += [near_read.addr.eq(before), wait_read.addr.eq(here)]
+                m.d.comb += known.eq(near_read.data.bit_select(here, 1))
+                with m.If(has_before & ~known):
+                    m.d.comb += [
+                        near_write.addr.eq(before), near_write.en.eq(1),
+                        near_write.data.eq(near_read.data | (one << here)),
+                        wait_write.addr.eq(here), wait_write.en.eq(1),
+                        wait_write.data.eq(wait_read.data + 1),
+                    ]  # fmt: skip
+                    m.d.sync += ready.eq(ready & ~(one << here))
+                m.d.sync += [before.eq(here), has_before.eq(1)]
+                m.next = "SAMPLE"
+                with m.If(sample.last):
+                    m.next = "EMIT"
+            with m.State("EMIT"):
+                m.d.comb += [
+                    name_read.addr.eq(pick), near_read.addr.eq(pick),
+                    self.o.payload.voxel.eq(Mux(count == 0, 0, name_read.data)),
+                    self.o.payload.none.eq(count == 0),
+                    self.o.payload.last.eq(emitted + 1 >= count),
+                ]  # fmt: skip
+                with m.If((ready == 0) & (count != 0)):
+                    m.d.sync += [ready.eq(following), following.eq(0)]
+                with m.Else():
+                    m.d.comb += self.o.valid.eq(1)
+                    with m.If(self.o.ready):
+                        m.d.comb += [
+                            local_write.addr.eq(name_read.data), local_write.data.eq(0),
+                            local_write.en.eq(count != 0),
+                        ]  # fmt: skip
+                        m.d.sync += [
+                            ready.eq(ready & ~(one << pick)), targets.eq(near_read.data),
+                            emitted.eq(emitted + 1),
+                        ]  # fmt: skip
+                        m.next = "RESOLVE"
+                        with m.If(self.o.payload.last):
+                            m.d.sync += [emitted.eq(0), count.eq(0), ready.eq(0), has_before.eq(0)]
+                            m.next = "SAMPLE"
+            with m.State("RESOLVE"):
+                m.d.comb += wait_read.addr.eq(target)
+                with m.If(targets == 0):
+                    m.next = "EMIT"
+                with m.Else():
+                    m.d.comb += [
+                        wait_write.addr.eq(target), wait_write.en.eq(1),
+                        wait_write.data.eq(wait_read.data - 1),
+                    ]  # fmt: skip
+                    m.d.sync += targets.eq(targets & ~(one << target))
+                    with m.If(wait_read.data == 1):
+                        m.d.sync += following.eq(following | (one << target))
+        return m
+
+
+def _lowest(m: Module, bits: Any, width: int) -> Signal:
+    """Return the number of the lowest bit set."""
+    number = Signal(width)
+    for k in reversed(range(len(bits))):
+        with m.If(bits[k]):
+            m.d.comb += number.eq(k)
+    return number
+
+
+@njit()
+def order_samples(
+    rename: Table, cell: Table, first: Table, miss: Table, rows: int
+) -> tuple[Table, int, int, int]:
+    """Return the voxels of a tile in the unit's order, and its cycles, edges and dropped samples.
+
+    The cycles are those from its first sample to its last voxel, samples always at hand and the
+    queue never full.
+    """
+    local = np.full(rename.max() + 1 if rename.size else 1, -1, np.int64)
+    name = np.zeros(rows, np.int64)
+    near = np.zeros((rows, rows), np.uint8)
+    waiting = np.zeros(rows, np.int64)
+    count, before, dropped, edges, cycles = 0, -1, 0, 0, 0
+    for n in range(cell.size):
+        cycles += 2
+        if first[n]:
+            before = -1
+        voxel = rename[cell[n]]
+        if voxel < 0 or miss[n]:
+            continue
+        cycles += 1
+        if local[voxel] < 0:
+            if count == rows:
+                dropped += 1
+                continue
+            local[voxel] = count
+            name[count] = voxel
+            count += 1
+        cycles += 1
+        here = local[voxel]
+        if before >= 0 and not near[before, here]:
+            near[before, here] = 1
+            waiting[here] += 1
+            edges += 1
+        before = here
+    queue = np.zeros(count, np.int64)
+    done = np.zeros(count, np.uint8)
+    size = 0
+    while size < count:
+        begin = size
+        for n in range(count):
+            if not done[n] and waiting[n] == 0:
+                done[n] = 2
+        for n in range(count):
+            if done[n] == 2:
+                done[n] = 1
+                queue[size] = n
+                size += 1
+        if size == begin:
+            break  # a circle: no pinhole makes one
+        cycles += 1
+        for k in range(begin, size):
+            cycles += 2
+            for n in range(count):
+                if near[queue[k], n]:
+                    waiting[n] -= 1
+                    cycles += 1
+    return name[queue[:size]], cycles, edges, dropped
