@@ -18,40 +18,25 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from archsim.rtl.blocks.falloff import (
+from archsim.rtl.arithmetic.falloff import (
     ALPHA,
     DISTANCE,
     EXPONENT,
     FALLOFF,
+    FEATURE,
     OPACITY,
     PEAK,
-    SHARP,
-    SHARP_SHIFT,
     START,
     TRANSMITTANCE,
     blend_gaussians,
     exp_table,
     widths,
 )
-from archsim.rtl.blocks.fine_filter import COLOUR, MEAN, SLOPE
+from archsim.rtl.arithmetic.fine import COLOUR, MEAN
 from archsim.rtl.tools.columns import Columns
 
-__all__ = ["FEATURE", "RenderUnit", "feature_array", "feature_layout"]
+__all__ = ["RenderUnit", "feature_array", "feature_layout"]
 
-#: fields of a Gaussian's features
-FEATURE = {
-    "mean_x": MEAN,
-    "mean_y": MEAN,
-    "slope": SLOPE,
-    "sharp_x": SHARP,
-    "shift_x": SHARP_SHIFT,
-    "sharp_y": SHARP,
-    "shift_y": SHARP_SHIFT,
-    "opacity": OPACITY,
-    "red": COLOUR,
-    "green": COLOUR,
-    "blue": COLOUR,
-}
 _SUBTILES = 4
 _ALPHA_STAGE = 12  # stages from the issued row's registers to alpha
 _DEPTH = _ALPHA_STAGE + 5  # cycles from an issued row to the last write and count it causes
@@ -84,6 +69,8 @@ class RenderUnit(wiring.Component):
         ``lanes`` pixels: ``red, green, blue, transmittance``; subtile by subtile, row by row.
     stopped : Out
         All pixels of the present tile are done.
+    closing_last : Out
+        The tile's last pixels are being offered.
     blended, skipped, gaussians, busy_cycles, drain_cycles : Out
         Counters: subtiles blended, subtiles found done, Gaussians taken, cycles of issuing rows and
         of sending pixels.
@@ -106,6 +93,7 @@ class RenderUnit(wiring.Component):
                 "i": In(stream.Signature(item)),
                 "o": Out(stream.Signature(data.ArrayLayout(pixel, lanes))),
                 "stopped": Out(1),
+                "closing_last": Out(1),
                 "blended": counter,
                 "skipped": counter,
                 "gaussians": counter,
@@ -219,13 +207,14 @@ class RenderUnit(wiring.Component):
                 m.d.sync += waited.eq(waited + 1)
         with m.If(reading):
             m.d.sync += draining.eq(1)
-        m.d.comb += self.o.valid.eq(draining)
+        final = address == _SUBTILES * self.beats - 1
+        m.d.comb += [self.o.valid.eq(draining), self.closing_last.eq(draining & final)]
         for lane, pixel in enumerate(outputs):
             for name, value in pixel.items():
                 m.d.comb += self.o.payload[lane][name].eq(value)
         with m.If(draining & self.o.ready):
             m.d.sync += [draining.eq(0), address.eq(address + 1)]
-            with m.If(address == _SUBTILES * self.beats - 1):
+            with m.If(final):
                 m.d.sync += [address.eq(0), closing.eq(0)]
                 m.d.sync += [live[k].eq(64) for k in range(_SUBTILES)]
         return m

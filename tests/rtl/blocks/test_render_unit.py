@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("amaranth")
-from archsim.rtl.blocks.falloff import split_sharp
-from archsim.rtl.blocks.fine_filter import COLOUR, MEAN, SLOPE
+from archsim.rtl.arithmetic.falloff import split_sharp
+from archsim.rtl.arithmetic.fine import COLOUR, MEAN, SLOPE
 from archsim.rtl.blocks.render_unit import RenderUnit
 from archsim.rtl.format import FLOAT
 from archsim.rtl.tools.library import build_library

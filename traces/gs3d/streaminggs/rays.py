@@ -14,7 +14,7 @@ from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.streaminggs.batches import batches
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
 
-__all__ = ["RayTables", "group_grid", "trace_rays"]
+__all__ = ["RayTables", "enter_grid", "group_grid", "trace_rays"]
 
 Array = npt.NDArray[Any]
 
@@ -93,7 +93,7 @@ def trace_rays(
 
 
 @njit()
-def _enter(
+def enter_grid(
     position: Array, direction: Array, origin: Array, size: float, cells: Array, index: Array
 ) -> bool:
     """Set ``index`` to the first cell a ray meets; return whether it meets the grid at all."""
@@ -161,7 +161,7 @@ def _trace_group(
                 direction[axis] = (
                     rotation[0, axis] * right + rotation[1, axis] * down + rotation[2, axis]
                 )
-            if not _enter(position, direction, origin, size, cells, index):
+            if not enter_grid(position, direction, origin, size, cells, index):
                 continue
             for axis in range(3):
                 step[axis] = 1 if direction[axis] > 0.0 else -1

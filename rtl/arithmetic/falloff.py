@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.base.jit import njit
-from archsim.rtl.blocks.fine_filter import COLOUR, MEAN, SLOPE
+from archsim.rtl.arithmetic.fine import COLOUR, MEAN, SLOPE
 from archsim.rtl.format import FLOAT, Q
 
 __all__ = [
-    "ALPHA", "DISTANCE", "EXPONENT", "FALLOFF", "OPACITY", "PEAK", "SHARP", "SHARP_SHIFT",
+    "ALPHA", "DISTANCE", "EXPONENT", "FALLOFF", "FEATURE", "OPACITY", "PEAK", "SHARP", "SHARP_SHIFT",
     "START", "TRANSMITTANCE", "Widths", "blend_gaussians", "exp_table", "split_sharp", "widths",
 ]  # fmt: skip
 
@@ -42,7 +42,20 @@ ALPHA = Q(0, 12)
 #: Transmittance and accumulated colour.
 TRANSMITTANCE = Q(1, 16)
 
-_INDEX_BITS = 5
+#: Fields of a Gaussian's features, behind which comes the mask of its subtiles.
+FEATURE = {
+    "mean_x": MEAN,
+    "mean_y": MEAN,
+    "slope": SLOPE,
+    "sharp_x": SHARP,
+    "shift_x": SHARP_SHIFT,
+    "sharp_y": SHARP,
+    "shift_y": SHARP_SHIFT,
+    "opacity": OPACITY,
+    "red": COLOUR,
+    "green": COLOUR,
+    "blue": COLOUR,
+}
 
 
 class Widths(NamedTuple):
@@ -100,7 +113,7 @@ def split_sharp(raw: I64) -> tuple[I64, I64]:
     below = np.maximum(FLOAT.bias + 1 - exponent, 0)  # halvings under 2
     shift = np.minimum(below >> 1, SHARP_SHIFT.high)
     odd = below & 1
-    mantissa = (significand >> (FLOAT.m - SHARP.f + odd)) << 1
+    mantissa = significand >> (FLOAT.m - SHARP.f - 1 + odd)
     return np.where((exponent == 0) | (below > 31), 0, mantissa), shift
 
 
