@@ -110,7 +110,8 @@ class Float:
         value = np.asarray(values, np.float64)
         fraction, exponent = np.frexp(np.abs(value))  # fraction in [0.5, 1)
         significand = np.floor(fraction * 2.0 ** (self.m + 1)).astype(np.int64)
-        return self._pack(value < 0, exponent.astype(np.int64) - 1 + self.bias, significand)
+        code = np.where(value == 0, 0, exponent.astype(np.int64) - 1 + self.bias)
+        return self._pack(value < 0, code, significand)
 
     def real(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return raw values as real numbers."""

@@ -32,7 +32,7 @@ def tile_samples(grid: VoxelGrid, camera: Camera, x0: int, y0: int) -> dict[str,
     A ray that meets no cell is one sample with ``miss``.
     """
     pose = camera.world_to_camera
-    rays = -((-TILE // STRIDE) ** 2)
+    rays = (TILE // STRIDE) ** 2
     columns = np.zeros((rays * (int(grid.cells.sum()) + 1), 3), np.int64)
     view = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     area = np.array([x0, y0, min(x0 + TILE, camera.width), min(y0 + TILE, camera.height)])
