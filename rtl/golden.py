@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,10 @@ class GoldenTiles:
         Cycles of the voxel sorting unit.
     visits
         Work.
-    keep : list of (loaded,) bool
-        Which Gaussians of each visit pass the coarse filter.
+    keep, drawn : list of (loaded,) bool
+        Which Gaussians of each visit pass the coarse filter, and the fine filter, too.
     work : list of (stored,) int64
-        Subtiles of the mask of each visit's survivors in rendering order.
+        Subtiles with a live pixel that each visit's survivors are blended in, in that order.
     dropped
         Samples of voxels that the tables had no row for.
     """
@@ -90,6 +91,7 @@ class GoldenTiles:
     order_cycles: I64
     visits: Visits
     keep: list[npt.NDArray[np.bool_]]
+    drawn: list[npt.NDArray[np.bool_]]
     work: list[I64]
     dropped: int
 
@@ -125,7 +127,7 @@ def golden_tiles(
     visits = Visits(*np.array(renderer.rows, np.int64).reshape(-1, 9).T)
     return GoldenTiles(
         origins, np.array(renderer.pixels), columns, np.array([o[1] for o in ordered]), visits,
-        renderer.keep, renderer.work, sum(o[3] for o in ordered),
+        renderer.keep, renderer.drawn, renderer.work, sum(o[3] for o in ordered),
     )  # fmt: skip
 
 
@@ -150,6 +152,7 @@ class _Renderer:
         self.rows: list[tuple[int, ...]] = []
         self.pixels: list[I64] = []
         self.keep: list[npt.NDArray[np.bool_]] = []
+        self.drawn: list[npt.NDArray[np.bool_]] = []
         self.work: list[I64] = []
 
     def _run(self, graph: Graph, columns: dict[str, I64]) -> dict[str, I64]:
@@ -158,30 +161,30 @@ class _Renderer:
     def render(self, tiles: range, origins: I64, queues: list[I64]) -> None:
         """Render some tiles with the voxels of their queues."""
         visits = [(t, int(v)) for t, queue in zip(tiles, queues, strict=True) for v in queue]
-        kept, features, key = self._filter(visits, origins)
+        kept, drawn, features, key = self._filter(visits, origins)
         at = 0
         for tile, queue in zip(tiles, queues, strict=True):
             light = np.full(TILE * TILE, self.widths.opaque, np.int64)
             colour = np.zeros((TILE * TILE, 3), np.int64)
             done = np.zeros(TILE * TILE, np.int64)
             for voxel in queue:
-                counts = np.zeros(4, np.int64)
                 own = self._in_order(features[at], key[at])
+                counts, issued = np.zeros(3, np.int64), np.zeros(len(own), np.int64)
                 blend_gaussians(own, 0, len(own), self.table, self.widths, light, colour, done,
-                                counts)  # fmt: skip
-                self.rows.append((tile, int(voxel), kept[at].size, int(kept[at].sum()), len(own),
-                                  *(int(c) for c in counts[:3]), TILE * TILE - int(done.sum())))  # fmt: skip
+                                counts, issued)  # fmt: skip
+                live = TILE * TILE - int(done.sum())
+                work = (kept[at].size, int(kept[at].sum()), len(own), *map(int, counts))
+                self.rows.append((tile, int(voxel), *work, live))
                 self.keep.append(kept[at])
-                mask = own[:, -1]
-                self.work.append((mask & 1) + (mask >> 1 & 1) + (mask >> 2 & 1) + (mask >> 3))
+                self.drawn.append(drawn[at])
+                self.work.append(issued)
                 at += 1
             self.pixels.append(np.concatenate([colour, light[:, None]], axis=1))
 
-    def _filter(self, visits: list[tuple[int, int]], origins: I64) -> tuple[Any, Any, Any]:
-        """Return, by visit, which Gaussians the coarse filter keeps, and features and keys of
-        those that the fine filter keeps."""
+    def _filter(self, visits: list[tuple[int, int]], origins: I64) -> tuple[Any, Any, Any, Any]:
+        """Return, by visit, which Gaussians each filter keeps, and their features and keys."""
         if not visits:
-            return [], [], []
+            return [], [], [], []
         tile, voxel = np.array(visits, np.int64).T
         grid = self.image.grid
         placed = self._run(self.place, {
@@ -208,12 +211,14 @@ class _Renderer:
         columns = pack_columns(fine, self.image.index["opacity"][gaussian])
         feature = np.stack(list(columns.values()), axis=1)
         drawn = feature[:, -1] != 0
+        both = keep.copy()
+        both[keep] = drawn
         owner = visit[keep][drawn]
         bounds = np.searchsorted(owner, np.arange(voxel.size + 1))
         feature, key = feature[drawn], (result["depth"][keep] & FLOAT.largest)[drawn]
-        parts = list(zip(bounds[:-1], bounds[1:], strict=True))
-        flags = np.split(keep, first[1:])
-        return flags, [feature[a:b] for a, b in parts], [key[a:b] for a, b in parts]
+        parts = list(pairwise(bounds))
+        flags = np.split(keep, first[1:]), np.split(both, first[1:])
+        return *flags, [feature[a:b] for a, b in parts], [key[a:b] for a, b in parts]
 
     def _in_order(self, feature: I64, key: I64) -> I64:
         """Return features by depth, then arrival; a list longer than a half is cut."""

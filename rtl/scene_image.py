@@ -190,7 +190,7 @@ def _decode(
     means = grid.origin + (corner + PLACE.real(place)) * grid.size
     terms = floats["harmonics"].shape[1] // 3
     used = scene.sh.shape[1] - 1
-    rest = floats["harmonics"].reshape(-1, terms, 3)[:, :used]
+    rest = floats["harmonics"].reshape(len(scene), terms, 3)[:, :used]
     sh = np.concatenate(
         [
             ((floats["base"] - 0.5) / _DC_FACTOR)[:, None],

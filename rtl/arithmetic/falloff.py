@@ -18,7 +18,8 @@ from archsim.rtl.arithmetic.fine import COLOUR, MEAN, SLOPE
 from archsim.rtl.format import FLOAT, Q
 
 __all__ = [
-    "ALPHA", "DISTANCE", "EXPONENT", "FALLOFF", "FEATURE", "OPACITY", "PEAK", "SHARP", "SHARP_SHIFT",
+    "ALPHA", "DISTANCE", "EXPONENT", "FALLOFF", "FEATURE", "OPACITY", "PEAK", "SHARP",
+    "SHARP_SHIFT",
     "START", "TRANSMITTANCE", "Widths", "blend_gaussians", "exp_table", "split_sharp", "widths",
 ]  # fmt: skip
 
@@ -120,14 +121,15 @@ def split_sharp(raw: I64) -> tuple[I64, I64]:
 @njit()
 def blend_gaussians(
     features: Array, first: int, last: int, table: tuple[Array, Array], w: Widths,
-    transmittance: Array, colour: Array, done: Array, counts: Array,
+    transmittance: Array, colour: Array, done: Array, counts: Array, issued: Array,
 ) -> None:  # fmt: skip
     """Blend Gaussians [first, last) of a tile, bit for bit as the render unit.
 
     ``features``, shape (n, 12): mean x, mean y, slope, mantissa and shift of A, of C, opacity, red,
     green, blue, mask of subtiles (bit k). ``transmittance`` (256,),
     ``colour`` (256, 3) and ``done`` (256,) are the pixels, subtile by subtile, row by row.
-    ``counts`` collects subtiles blended, subtiles skipped as done, pixels blended, Gaussians.
+    ``counts`` collects subtiles blended, subtiles skipped as done and pixels blended; ``issued``,
+    (last - first,), the subtiles blended of each Gaussian.
     """
     value, fall = table
     low_bits = w.falloff_f - 5
@@ -135,7 +137,6 @@ def blend_gaussians(
         mean_x, mean_y, slope = features[n, 0], features[n, 1], features[n, 2]
         a, a_shift, c, c_shift = features[n, 3], features[n, 4], features[n, 5], features[n, 6]
         opacity, mask = features[n, 7], features[n, 11]
-        counts[3] += 1
         for subtile in range(4):
             if not (mask >> subtile) & 1:
                 continue
@@ -146,6 +147,7 @@ def blend_gaussians(
                 counts[1] += 1
                 continue
             counts[0] += 1
+            issued[n - first] += 1
             x0, y0 = 8 * (subtile & 1), 8 * (subtile >> 1)
             for row in range(8):
                 dy = ((y0 + row) << w.mean_f) - mean_y

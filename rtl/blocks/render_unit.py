@@ -116,8 +116,10 @@ class RenderUnit(wiring.Component):
         for number, last in enumerate(bounds):
             light = np.full(256, w.opaque, np.int64)
             colour, done = np.zeros((256, 3), np.int64), np.zeros(256, np.int64)
-            counts = np.zeros(4, np.int64)
-            blend_gaussians(features, first, int(last), table, w, light, colour, done, counts)
+            counts, issued = np.zeros(3, np.int64), np.zeros(int(last) - first, np.int64)
+            blend_gaussians(
+                features, first, int(last), table, w, light, colour, done, counts, issued
+            )
             for k in range(3):
                 pixels[k][number] = colour[:, k]
             pixels[3][number] = light

@@ -177,14 +177,20 @@ class Slice(wiring.Component):
                      features.i.payload.feature)  # fmt: skip
         wiring.connect(m, features.o, lists.i)
         wiring.connect(m, lists.keys, sorter.i)
-        wiring.connect(m, sorter.o, lists.sorted)
+        # lets the sorter go on with the next list while this one is rendered
+        m.submodules.order = order = StreamFifo(
+            shape=sorter.o.payload.shape(), depth=p.list_entries)  # fmt: skip
+        wiring.connect(m, sorter.o, order.i)
+        wiring.connect(m, order.o, lists.sorted)
         wiring.connect(m, lists.o, self.render.i)
         wiring.connect(m, self.render.o, wiring.flipped(self.pixels))
 
         streams = (queue.o, self.controller.o, coarse.i, fetch.i, fine.i, lists.i, sorter.i,
                    self.render.i)  # fmt: skip
-        blocks = {"voxels": self.voxels, "controller": self.controller, "feeder": feeder,
-                  "fetch": fetch, "lists": lists, "sorter": sorter, "render": self.render}  # fmt: skip
+        blocks = {
+            "voxels": self.voxels, "controller": self.controller, "feeder": feeder,
+            "fetch": fetch, "lists": lists, "sorter": sorter, "render": self.render,
+        }  # fmt: skip
         self._count(m, dict(zip(MONITORED, streams, strict=True)), blocks)
         return m
 
@@ -192,8 +198,11 @@ class Slice(wiring.Component):
         """Pass the tables on, and hold the samples back until they are complete."""
         loaded = Signal(32)
         moved = []
-        for outer, inner in (("load_cells", self.voxels.load), ("load_voxels", self.controller.load),
-                             ("load_codebooks", self.decoder.load)):  # fmt: skip
+        for outer, inner in (
+            ("load_cells", self.voxels.load),
+            ("load_voxels", self.controller.load),
+            ("load_codebooks", self.decoder.load),
+        ):
             wiring.connect(m, wiring.flipped(getattr(self, outer)), inner)
             moved.append(inner.valid & inner.ready)
         m.d.sync += loaded.eq(loaded + moved[0] + moved[1] + moved[2])

@@ -79,7 +79,8 @@ class TileController(wiring.Component):
             {
                 "load": In(stream.Signature(
                     data.StructLayout({"voxel": number, "word": directory_layout()}))),
-                "tiles": In(stream.Signature(data.StructLayout({"x": PIXEL_BITS, "y": PIXEL_BITS}))),
+                "tiles": In(stream.Signature(
+                    data.StructLayout({"x": PIXEL_BITS, "y": PIXEL_BITS}))),
                 "i": In(stream.Signature(
                     data.StructLayout({"voxel": number, "none": 1, "last": 1}))),
                 "o": Out(stream.Signature(visit_layout())),
