@@ -1,15 +1,13 @@
 """A scene as the hardware stores it: records, directory, renaming table and codebooks.
 
-The codebooks are built by median cut: the cell with the largest squared error is split at its
-mean along its widest axis until there are as many cells as words; a word is its cell's mean. The
+The codebooks are the functional model's (:mod:`archsim.traces.gs3d.streaminggs.codebooks`). The
 decoded scene, what these bits mean, is what a float renderer must be given to judge arithmetic
 alone.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,15 @@ import numpy.typing as npt
 from archsim.base.errors import ConfigError
 from archsim.rtl.format import FLOAT, Q
 from archsim.rtl.parameters import Parameters
+from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.projection import RULES
 from archsim.traces.gs3d.scene import Scene
+from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes, scene_codebooks
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid, build_grid
+from archsim.traces.gs3d.streaminggs.quantise import quantise
 
-__all__ = ["HARMONICS_FACTORS", "SceneImage", "build_image", "frame_constants", "median_cut"]
+__all__ = ["HARMONICS_FACTORS", "SceneImage", "build_image", "frame_constants"]
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -40,6 +41,7 @@ HARMONICS_FACTORS = np.array([
     -0.4570457994644658, 1.445305721320277, -0.5900435899266435,
 ])  # fmt: skip
 _DC_FACTOR = 0.28209479177387814
+_FIELDS = ("means", "scales", "quats", "opacities", "sh")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ class SceneImage:
     clamped: int
 
 
-def build_image(scene: Scene, voxel_size: str | float, p: Parameters) -> SceneImage:
-    """Quantise a scene; raise :class:`ConfigError` where it does not fit the tables."""
+def build_image(
+    scene: Scene, voxel_size: str | float, p: Parameters, cache: TraceCache | None = None
+) -> SceneImage:
+    """Quantise a scene, its codebooks from ``cache`` if they are there; raise :class:`ConfigError` where it does not fit the tables."""
     grid = build_grid(scene.means, voxel_size)
     _check_fits(grid, p)
     if scene.sh_degree > p.sh_degree:
@@ -83,27 +87,31 @@ def build_image(scene: Scene, voxel_size: str | float, p: Parameters) -> SceneIm
     order = grid.order
     corner = np.repeat(grid.index(), grid.count, axis=0)
     place = (scene.means[order].astype(np.float64) - grid.origin) / grid.size - corner
-    scales = scene.scales[order].astype(np.float64) / grid.size
-    clamped = int((scales.max(axis=1) > SIZE.real(SIZE.high - 1)).sum())
-    scales = np.minimum(scales, SIZE.real(SIZE.high - 1))
-    quats = scene.quats[order].astype(np.float64)
-    quats = quats / np.linalg.norm(quats, axis=1, keepdims=True)
-    quats = np.where(quats[:, :1] < 0, -quats, quats)
-    terms = 3 * ((p.sh_degree + 1) ** 2 - 1)
-    rest = np.zeros((order.size, terms))
-    given = scene.sh[order, 1:].astype(np.float64)
-    given = given * HARMONICS_FACTORS[None, : given.shape[1], None]
-    rest[:, : 3 * given.shape[1]] = given.reshape(order.size, -1)
-    base = scene.sh[order, 0].astype(np.float64) * _DC_FACTOR + 0.5
-
-    words, codes = {}, {}
-    for name, vectors in (("scale", np.log(np.maximum(scales, 1e-9))), ("rotation", quats),
-                          ("base", base), ("harmonics", rest)):  # fmt: skip
-        words[name], codes[name] = median_cut(vectors, getattr(p, f"{name}_entries"))
-    words["scale"] = np.exp(words["scale"])
-    norm = np.linalg.norm(words["rotation"], axis=1, keepdims=True)
-    words["rotation"] = words["rotation"] / np.maximum(norm, 1e-9)
-    books = {name: FLOAT.quantize(vectors) for name, vectors in words.items()}
+    stored = replace(
+        scene,
+        **{n: np.ascontiguousarray(getattr(scene, n)[order]) for n in _FIELDS},
+        name=f"{scene.name} as stored",
+    )
+    sizes = CodebookSizes(p.scale_entries, p.rotation_entries, p.base_entries, p.harmonics_entries)
+    quantised = quantise(stored, scene_codebooks(stored, sizes=sizes, cache=cache))
+    given = quantised.codebooks
+    scales = given.scale.astype(np.float64) / grid.size
+    most = SIZE.real(SIZE.high - 1)
+    clamped = int((scales[quantised.scale].max(axis=1) > most).sum())
+    harmonics = np.zeros((given.sh.shape[0], 3 * ((p.sh_degree + 1) ** 2 - 1)))
+    own = given.sh.astype(np.float64) * HARMONICS_FACTORS[None, : given.sh.shape[1], None]
+    harmonics[:, : 3 * given.sh.shape[1]] = own.reshape(given.sh.shape[0], 3 * given.sh.shape[1])
+    books = {
+        "scale": FLOAT.quantize(np.minimum(scales, most)),
+        "rotation": FLOAT.quantize(given.rotation),
+        "base": FLOAT.quantize(given.dc.astype(np.float64) * _DC_FACTOR + 0.5),
+        "harmonics": FLOAT.quantize(harmonics),
+    }
+    codes = {
+        "scale": quantised.scale, "rotation": quantised.rotation, "base": quantised.dc,
+        "harmonics": quantised.sh,
+    }  # fmt: skip
+    codes = {name: code.astype(np.int64) for name, code in codes.items()}
     largest = FLOAT.real(books["scale"]).max(axis=1)[codes["scale"]]
     size = np.minimum(np.ceil(largest * 2.0**SIZE.f), SIZE.high).astype(np.int64)
     raw = np.clip(np.floor(place * 2.0**PLACE.f), 0, PLACE.high).astype(np.int64)
@@ -112,31 +120,6 @@ def build_image(scene: Scene, voxel_size: str | float, p: Parameters) -> SceneIm
     index = {**codes, "opacity": opacity}
     decoded = _decode(scene, grid, corner, raw, index, books)
     return SceneImage(grid, coarse, index, books, decoded, clamped)
-
-
-def median_cut(vectors: F64, words: int) -> tuple[F64, I64]:
-    """Return at most ``words`` mean vectors and the one that each vector belongs to."""
-    code = np.zeros(vectors.shape[0], np.int64)
-    cells = [np.arange(vectors.shape[0])]
-    heap = [(-_spread(vectors[cells[0]]), 0)]
-    while heap and len(cells) < words:
-        error, number = heapq.heappop(heap)
-        if error == 0.0:
-            break
-        members = cells[number]
-        own = vectors[members]
-        axis = int(own.var(axis=0).argmax())
-        above = own[:, axis] > own[:, axis].mean()
-        if not above.any():
-            continue  # equal up to rounding
-        cells[number] = members[~above]
-        cells.append(members[above])
-        for changed in (number, len(cells) - 1):
-            heapq.heappush(heap, (-_spread(vectors[cells[changed]]), changed))
-    means = np.stack([vectors[members].mean(axis=0) for members in cells])
-    for number, members in enumerate(cells):
-        code[members] = number
-    return means, code
 
 
 def frame_constants(camera: Camera, grid: VoxelGrid) -> dict[str, int]:
@@ -162,10 +145,6 @@ def frame_constants(camera: Camera, grid: VoxelGrid) -> dict[str, int]:
         "spread": 11.09 * 1.01 * widest**2,
     }  # fmt: skip
     return {name: int(FLOAT.quantize(value)) for name, value in values.items()}
-
-
-def _spread(vectors: F64) -> float:
-    return float(((vectors - vectors.mean(axis=0)) ** 2).sum())
 
 
 def _check_fits(grid: VoxelGrid, p: Parameters) -> None:
