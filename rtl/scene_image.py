@@ -75,7 +75,10 @@ class SceneImage:
 def build_image(
     scene: Scene, voxel_size: str | float, p: Parameters, cache: TraceCache | None = None
 ) -> SceneImage:
-    """Quantise a scene, its codebooks from ``cache`` if they are there; raise :class:`ConfigError` where it does not fit the tables."""
+    """Quantise a scene, its codebooks from ``cache`` if they are there.
+
+    Raises :class:`ConfigError` where it does not fit the tables.
+    """
     grid = build_grid(scene.means, voxel_size)
     _check_fits(grid, p)
     if scene.sh_degree > p.sh_degree:

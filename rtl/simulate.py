@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.rtl.blocks.codebook_decoder import TABLES, record_layout
-from archsim.rtl.blocks.slice import COUNTERS, MONITORED
+from archsim.rtl.blocks.slice import COUNTERS, MONITORED, frame_ports
 from archsim.rtl.golden import GoldenTiles
 from archsim.rtl.parameters import TILE, Parameters
 from archsim.rtl.scene_image import SceneImage
@@ -91,7 +91,8 @@ def run_tiles(
     limit = 100_000 + _MOST_CYCLES_PER_ITEM * work
     run = library.run(
         inputs, expect={"pixels": beats}, memories=_memories(image, p, memory),
-        ports={**constants, "load_words": load_words}, times=("pixels", "samples"),
+        ports={**{n: constants[n] for n in frame_ports(p)}, "load_words": load_words},
+        times=("pixels", "samples"),
         stall_percent=stall_percent, seed=seed, limit_cycles=limit, wave=wave, progress=progress,
         settle_cycles=256,
     )  # fmt: skip

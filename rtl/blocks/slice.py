@@ -8,6 +8,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.rtl.arithmetic.coarse import coarse_graph
+from archsim.rtl.arithmetic.fine import fine_graph
+from archsim.rtl.arithmetic.placement import placement_graph
 from archsim.rtl.blocks.coarse_feeder import CONTEXT, CoarseFeeder, context_layout, side_layout
 from archsim.rtl.blocks.coarse_filter import CoarseFilter
 from archsim.rtl.blocks.codebook_decoder import TABLES, CodebookDecoder
@@ -30,7 +33,9 @@ __all__ = ["BURST", "COUNTERS", "MONITORED", "Slice", "frame_ports"]
 
 #: Beats of a coarse request.
 BURST = 16
-#: Streams whose cycles are counted by state, upstream to downstream.
+#: Streams whose cycles are counted by state once the tables are loaded, upstream to downstream:
+#: voxels in order, visits, coarse filters' items and results, fine filter's items and results,
+#: depths to sort, Gaussians to render.
 MONITORED = ("queue", "visit", "coarse", "survivor", "fine", "feature", "key", "render")
 _STATES = ("moved", "stalled", "starved")
 
@@ -46,8 +51,7 @@ _INNER = {"sorter_dropped": "dropped", "skipped_voxels": "skipped", "skipped_sub
 
 def frame_ports(p: Parameters) -> dict[str, Any]:
     """Return the constants of a frame: names and shapes of the plain inputs."""
-    graphs = [Placement().graph, CoarseFilter(interval=p.coarse_interval).graph,
-              FineFilter(interval=p.fine_interval, degree=p.sh_degree).graph]  # fmt: skip
+    graphs = (placement_graph(), coarse_graph(), fine_graph(p.sh_degree))
     return {name: node.shape.shape() for g in graphs for name, node in g.ports.items()}
 
 
@@ -185,7 +189,7 @@ class Slice(wiring.Component):
         wiring.connect(m, lists.o, self.render.i)
         wiring.connect(m, self.render.o, wiring.flipped(self.pixels))
 
-        streams = (queue.o, self.controller.o, coarse.i, fetch.i, fine.i, lists.i, sorter.i,
+        streams = (self.voxels.o, self.controller.o, coarse.i, coarse.o, fine.i, fine.o, sorter.i,
                    self.render.i)  # fmt: skip
         blocks = {
             "voxels": self.voxels, "controller": self.controller, "feeder": feeder,
@@ -206,7 +210,7 @@ class Slice(wiring.Component):
             wiring.connect(m, wiring.flipped(getattr(self, outer)), inner)
             moved.append(inner.valid & inner.ready)
         m.d.sync += loaded.eq(loaded + moved[0] + moved[1] + moved[2])
-        complete = Signal()
+        complete = self.complete = Signal()
         m.d.sync += complete.eq(loaded >= self.load_words)
         m.d.comb += [
             self.voxels.i.valid.eq(self.samples.valid & complete),
@@ -271,7 +275,7 @@ class Slice(wiring.Component):
                 ("starved", ~one.valid & one.ready),
             ):
                 counter = getattr(self, f"{name}_{state}")
-                with m.If(condition):
+                with m.If(condition & self.complete):
                     m.d.sync += counter.eq(counter + 1)
         for name, block in COUNTERS.items():
             m.d.comb += getattr(self, name).eq(getattr(blocks[block], _INNER.get(name, name)))

@@ -82,6 +82,9 @@ class Pipeline(wiring.Component):
         last = phase == interval - 1
         idle = live == 0
         take = Signal()
+        # an empty pipeline rests: less power, and less work for a simulator
+        run = Signal()
+        m.d.comb += run.eq(go & (take | ~idle))
         m.d.comb += [
             self.i.ready.eq(go & last),
             take.eq(self.i.ready & self.i.valid),
@@ -93,7 +96,7 @@ class Pipeline(wiring.Component):
                 m.d.sync += phase.eq(phase + 1)
             with m.Elif(take | ~idle):
                 m.d.sync += phase.eq(0)
-        values = _Values(m, go, phase, plan, self)
+        values = _Values(m, run, phase, plan, self)
         leave = live[turns - 1] & (phase == plan.end % interval)
         # a read may add registers to the module: never inside a condition
         results = {n: values.read(node, plan.end) for n, node in self.graph.outputs.items()}
@@ -148,7 +151,7 @@ class _Values:
         return held[number]
 
     def _declare_units(self) -> None:
-        """Give every shared unit operands that a later step drives."""
+        """Give every shared unit operand registers that a later step drives."""
         plan = self.plan
         self.operands: dict[tuple[Any, ...], list[Signal]] = {}
         users: dict[tuple[Any, ...], list[Node]] = {}
@@ -158,7 +161,7 @@ class _Values:
         self.users = users
         for key, nodes in users.items():
             first = nodes[0]
-            operands = [Signal(arg.shape.shape()) for arg in first.args]
+            operands = [Signal(arg.shape.shape(), reset_less=True) for arg in first.args]
             self.operands[key] = operands
             result = build_unit(self.m, self.go, key[:-1], list(operands))
             for node in nodes:
@@ -177,10 +180,10 @@ class _Values:
                     )
                     for n in nodes
                 }
-                with self.m.Switch(self.phase):
+                with self.m.If(self.go), self.m.Switch(self.phase):
                     for turn, value in choices.items():
                         with self.m.Case(turn):
-                            self.m.d.comb += operand.eq(value)
+                            self.m.d.sync += operand.eq(value)
 
     def _compute_rest(self) -> None:
         for node in self.pipeline.graph.nodes:

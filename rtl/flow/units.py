@@ -1,7 +1,8 @@
 """The shared units in hardware: pipelined operations of :class:`archsim.rtl.format.Float`.
 
 Each function adds one unit to a module and returns its result; every stage advances when ``go``.
-The first stage registers the operands, so that the choice among operations has a cycle of its own.
+The pipeline registers the operands in front, so that the choice among operations has a cycle of
+its own.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ __all__ = ["build_unit", "compute"]
 _E, _M = FLOAT.e, FLOAT.m
 
 
-def build_unit(m: Module, go: Any, resource: tuple[Any, ...], args: list[Value]) -> Value:
-    """Add a unit for ``resource`` that reads ``args`` in every cycle with ``go``."""
+def build_unit(m: Module, go: Any, resource: tuple[Any, ...], held: list[Value]) -> Value:
+    """Add a unit for ``resource`` behind its operand registers, advancing with ``go``."""
     kind = resource[0]
-    held = [_register(m, go, arg) for arg in args]
     if kind == "multiply":
         return _multiply(m, go, *held)
     if kind == "add":

@@ -1,0 +1,204 @@
+"""Tiles of a run configuration's scene through RTL, golden, float and timing model."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archsim.arch.machine import Accelerator
+from archsim.base.errors import CheckError, ConfigError
+from archsim.config import ResolvedRun, load_run
+from archsim.output import to_json, write_folder
+from archsim.progress import Reporter
+from archsim.rtl.golden import GoldenTiles, golden_tiles, tile_image
+from archsim.rtl.parameters import TILE, Parameters, parameters_of
+from archsim.rtl.quality import float_tiles, tile_psnr_db
+from archsim.rtl.scene_image import SceneImage, build_image, frame_constants
+from archsim.traces.cache import TraceCache
+from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.images import to_uint8, write_png
+from archsim.traces.gs3d.workload import load_cameras, load_scene
+
+__all__ = ["Prepared", "Simulated", "choose_tiles", "prepare", "simulate", "write_simulation"]
+
+_RANGE = re.compile(r"(\d+)-(\d+)")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame's tiles, ready for the hardware."""
+
+    run: ResolvedRun
+    parameters: Parameters
+    voxel_size: str | float
+    camera: Camera
+    tiles: list[int]
+    image: SceneImage
+    golden: GoldenTiles
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What hardware, golden and float model gave for a frame's tiles.
+
+    Attributes
+    ----------
+    hardware
+        A :class:`archsim.rtl.simulate.TileRun`.
+    equal
+        Tiles whose pixels equal the golden model's, of all.
+    psnr_db, largest
+        Golden model against the float renderer, over tiles that any Gaussian reached.
+    seconds
+        CPU time of the hardware's simulation.
+    """
+
+    hardware: Any
+    equal: int
+    psnr_db: float
+    largest: float
+    seconds: float
+
+
+def choose_tiles(text: str, camera: Camera) -> list[int]:
+    """Return the tiles that a text names: ``all``, ``random:64``, or numbers and ranges.
+
+    Tiles are numbered row by row. Raises :class:`ConfigError`.
+    """
+    count = -(-camera.width // TILE) * -(-camera.height // TILE)
+    remedy = f"use all, random:N, or numbers and ranges of 0 to {count - 1} such as 0-63,100"
+    if text == "all":
+        return list(range(count))
+    if text.startswith("random:") and text[7:].isdigit():
+        some = min(int(text[7:]), count)
+        return sorted(int(t) for t in np.random.default_rng(0).choice(count, some, replace=False))
+    tiles: list[int] = []
+    for part in text.split(","):
+        span = _RANGE.fullmatch(part.strip())
+        if span:
+            tiles += range(int(span[1]), int(span[2]) + 1)
+        elif part.strip().isdigit():
+            tiles.append(int(part))
+        else:
+            raise ConfigError(f"--tiles {text!r} is not understood", remedy=remedy)
+    if not tiles or max(tiles) >= count:
+        raise ConfigError(f"--tiles {text!r}: the frame has tiles 0 to {count - 1}", remedy=remedy)
+    return sorted(set(tiles))
+
+
+def prepare(
+    config: str, assignments: list[str], size: str, tiles: str, reporter: Reporter
+) -> Prepared:
+    """Load a configuration's scene, store it as the hardware does, and run the golden model."""
+    run = load_run(config, assignments=assignments)
+    plan = next((s for s in run.systems if s.method.kind == "streaminggs"), None)
+    if plan is None or not isinstance(plan.machine, Accelerator):
+        raise ConfigError(f"{config} has no system with the streaminggs method",
+                          remedy="use streaminggs or a configuration with one")  # fmt: skip
+    p = parameters_of(plan.machine, size)
+    voxel_size = plan.config.voxel_size
+    cache = TraceCache.default()
+    with reporter.step("load the scene") as done:
+        scene = load_scene(run.config.workload, seed=run.config.seed, progress=done)
+        camera = load_cameras(run.config.workload, scene)[0]
+    with reporter.step("train codebooks, store the scene"):
+        image = build_image(scene, voxel_size, p, cache)
+    chosen = choose_tiles(tiles, camera)
+    with reporter.step("golden model") as done:
+        golden = golden_tiles(image, camera, chosen, p, lambda n: done(n, len(chosen)))
+    return Prepared(run, p, voxel_size, camera, chosen, image, golden)
+
+
+def simulate(prepared: Prepared, reporter: Reporter, memory: Any = None) -> Simulated:
+    """Build the hardware, render the tiles, and hold them to the golden and the float model.
+
+    Raises :class:`CheckError` when a pixel differs from the golden model's.
+    """
+    from archsim.rtl.tools.environment import need_package
+
+    need_package("amaranth", "rtl")
+    from archsim.rtl.blocks.slice import Slice
+    from archsim.rtl.simulate import IDEAL, run_tiles
+    from archsim.rtl.tools.library import build_library
+
+    p, golden = prepared.parameters, prepared.golden
+    with reporter.step(f"build {p.size} with Verilator (minutes the first time)"):
+        library = build_library(Slice(p), checks=False)
+    constants = frame_constants(prepared.camera, prepared.image.grid)
+    expected = int(golden.visits.loaded.sum()) * p.coarse_interval // p.coarse_filters
+    with reporter.step("hardware") as done:
+        begin = time.process_time()
+        hardware = run_tiles(
+            library, prepared.image, golden, constants, p, memory=memory or IDEAL,
+            progress=lambda cycle: done(min(cycle, expected), max(expected, 1)),
+        )  # fmt: skip
+        seconds = time.process_time() - begin
+    same = (hardware.pixels == golden.pixels).all(axis=(1, 2))
+    if not same.all():
+        wrong = [prepared.tiles[k] for k in np.flatnonzero(~same)]
+        raise CheckError(f"{len(wrong)} of {same.size} tiles differ from the golden model, "
+                         f"first tile {wrong[0]}",
+                         remedy="report this scene, size and tile: they must be equal")  # fmt: skip
+    with reporter.step("float renderer"):
+        floats = float_tiles(prepared.image, prepared.camera, golden)
+    psnr, largest = tile_psnr_db(golden, floats, prepared.camera)
+    return Simulated(hardware, int(same.sum()), psnr, largest, seconds)
+
+
+def frame_of(prepared: Prepared, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Return the frame over the configuration's background; tiles not rendered are grey."""
+    camera = prepared.camera
+    frame = np.full((camera.height + TILE, camera.width + TILE, 3), 0.5, np.float32)
+    for (x, y), tile in zip(prepared.golden.origins, tile_image(pixels), strict=True):
+        frame[y : y + TILE, x : x + TILE] = tile[..., :3]
+    return to_uint8(frame[: camera.height, : camera.width])
+
+
+def simulation_data(prepared: Prepared, done: Simulated) -> dict[str, Any]:
+    """Return what ``result.json`` holds of a simulation."""
+    hardware, p = done.hardware, prepared.parameters
+    total_cycles = hardware.run.cycles
+    return {
+        "schema": "archsim-result-rtl-sim-1",
+        "configuration": prepared.run.name,
+        "machine": p.machine,
+        "size": p.size,
+        "parameters": p.describe(),
+        "camera": prepared.camera.name,
+        "resolution": [prepared.camera.width, prepared.camera.height],
+        "voxel_size": prepared.voxel_size,
+        "tiles": prepared.tiles,
+        "tiles_equal_to_golden": done.equal,
+        "psnr_db": None if np.isinf(done.psnr_db) else done.psnr_db,
+        "largest_difference": done.largest,
+        "cycles": hardware.cycles,
+        "tile_cycles": [int(c) for c in hardware.tile_cycles],
+        "counters": hardware.counters,
+        "clamped_gaussians": prepared.image.clamped,
+        "dropped_samples": prepared.golden.dropped,
+        "simulation": {
+            "cpu_s": done.seconds,
+            "cycles_with_loading": total_cycles,
+            "cycles_per_cpu_s": total_cycles / max(done.seconds, 1e-9),
+            "tiles_per_cpu_s": len(prepared.tiles) / max(done.seconds, 1e-9),
+        },
+    }
+
+
+def write_simulation(prepared: Prepared, done: Simulated, folder: Path) -> dict[str, Any]:
+    """Write ``result.json`` and the image; return the data."""
+    data = simulation_data(prepared, done)
+    image = frame_of(prepared, done.hardware.pixels)
+
+    def fill(where: Path) -> None:
+        write_png(image, where / "images" / "rtl.png")
+        (where / "result.json").write_text(to_json(data), encoding="utf-8")
+
+    write_folder(folder, fill)
+    return data
