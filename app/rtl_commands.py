@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from archsim.rtl_sim_commands import compare, sim
+
 __all__ = ["rtl_app"]
 
 rtl_app = typer.Typer(
     no_args_is_help=True, help="The StreamingGS pipeline as RTL (needs the rtl extra)."
 )
+
+rtl_app.command()(sim)
+rtl_app.command()(compare)
 
 Config = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A machine file, or a shipped machine's name.")

@@ -21,11 +21,11 @@ def make_top(config: str, size: str) -> tuple[Any, dict[str, Any]]:
     from archsim.rtl.tools.environment import need_package
 
     need_package("amaranth", "rtl")
-    from archsim.rtl.blocks.slice import Slice
+    from archsim.rtl.blocks.machine import make_machine
     from archsim.rtl.parameters import load_parameters
 
     parameters = load_parameters(config, size)
-    return Slice(parameters), asdict(parameters)
+    return make_machine(parameters), asdict(parameters)
 
 
 def generate_rtl(config: str, size: str, out: Path | None) -> tuple[Path, dict[str, Any]]:

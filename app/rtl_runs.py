@@ -123,13 +123,14 @@ def simulate(prepared: Prepared, reporter: Reporter, memory: Any = None) -> Simu
     from archsim.rtl.tools.environment import need_package
 
     need_package("amaranth", "rtl")
-    from archsim.rtl.blocks.slice import Slice
-    from archsim.rtl.simulate import IDEAL, run_tiles
+    from archsim.rtl.blocks.machine import make_machine
+    from archsim.rtl.memory_timing import IDEAL
+    from archsim.rtl.simulate import run_tiles
     from archsim.rtl.tools.library import build_library
 
     p, golden = prepared.parameters, prepared.golden
     with reporter.step(f"build {p.size} with Verilator (minutes the first time)"):
-        library = build_library(Slice(p), checks=False)
+        library = build_library(make_machine(p), checks=False, fast=True, optimise="-O2")
     constants = frame_constants(prepared.camera, prepared.image.grid)
     expected = int(golden.visits.loaded.sum()) * p.coarse_interval // p.coarse_filters
     with reporter.step("hardware") as done:

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archsim.rtl.golden import GoldenTiles
 from archsim.rtl.parameters import Parameters
+from archsim.rtl.scene_image import SceneImage
 from archsim.rtl.simulate import TileRun
 from archsim.rtl.timing import ModelRun
 
-__all__ = ["TOLERANCE_CYCLES", "TOLERANCE_SHARE", "compare_runs", "stall_causes"]
+__all__ = [
+    "TOLERANCE_CYCLES", "TOLERANCE_SHARE", "compare_runs", "memory_requests", "stall_causes",
+]  # fmt: skip
 
 I64 = npt.NDArray[np.int64]
 
@@ -20,6 +24,7 @@ TOLERANCE_SHARE, TOLERANCE_CYCLES = 0.1, 100
 
 #: What a stage waits for: room behind it, or work.
 _WAITS = ("blocked", "starved")
+_BEAT_BYTES = 8
 
 
 def compare_runs(hardware: TileRun, model: ModelRun, p: Parameters) -> dict[str, Any]:
@@ -50,6 +55,28 @@ def compare_runs(hardware: TileRun, model: ModelRun, p: Parameters) -> dict[str,
         "top_causes": top,
         "top_causes_agree": set(top["rtl"]) == set(top["model"]),
     }
+
+
+def memory_requests(
+    image: SceneImage, golden: GoldenTiles, burst: int
+) -> tuple[tuple[I64, I64], tuple[I64, I64]]:
+    """Return byte addresses and sizes of the coarse and the fine requests, in order.
+
+    The fine records lie behind the coarse ones.
+    """
+    start = image.grid.start[golden.visits.voxel].astype(np.int64)
+    loaded = golden.visits.loaded
+    bursts = -(-loaded // burst)
+    owner = np.repeat(np.arange(loaded.size), bursts)
+    rank = np.arange(owner.size) - np.repeat(np.cumsum(bursts) - bursts, bursts)
+    size = np.minimum(loaded[owner] - rank * burst, burst)
+    kept = [first + np.flatnonzero(flags) for first, flags in zip(start, golden.keep, strict=True)]
+    fine = np.concatenate([*kept, np.zeros(0, np.int64)]).astype(np.int64)
+    behind = image.coarse.shape[0] * _BEAT_BYTES
+    return (
+        ((start[owner] + rank * burst) * _BEAT_BYTES, size * _BEAT_BYTES),
+        (behind + fine * _BEAT_BYTES, np.full(fine.size, _BEAT_BYTES)),
+    )
 
 
 def stall_causes(

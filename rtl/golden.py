@@ -7,7 +7,7 @@ counts, per visit of a voxel, the work that a model of time needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.rtl.arithmetic.coarse import coarse_graph
-from archsim.rtl.arithmetic.falloff import TRANSMITTANCE, blend_gaussians, exp_table, widths
+from archsim.rtl.arithmetic.falloff import (
+    ALPHA,
+    TRANSMITTANCE,
+    Widths,
+    blend_gaussians,
+    exp_table,
+    widths,
+)
 from archsim.rtl.arithmetic.features import pack_columns
 from archsim.rtl.arithmetic.fine import fine_graph
 from archsim.rtl.arithmetic.placement import placement_graph
@@ -27,7 +34,7 @@ from archsim.rtl.samples import tile_samples
 from archsim.rtl.scene_image import SceneImage, frame_constants
 from archsim.traces.gs3d.camera import Camera
 
-__all__ = ["GoldenTiles", "Visits", "golden_tiles", "tile_image", "tile_origins"]
+__all__ = ["GoldenTiles", "Variant", "Visits", "golden_tiles", "tile_image", "tile_origins"]
 
 I64 = npt.NDArray[np.int64]
 _TILES_PER_BATCH = 8
@@ -59,6 +66,26 @@ class Visits:
     skipped: I64
     pixels: I64
     live: I64
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Other formats than the hardware's, to study what each costs.
+
+    Attributes
+    ----------
+    float_cut
+        Last fraction bits cleared in every float of the filters.
+    feature_cut
+        Last bits cleared in features, by name.
+    widths, alpha_bits
+        Of the render unit.
+    """
+
+    float_cut: int = 0
+    feature_cut: dict[str, int] = field(default_factory=dict)
+    widths: Widths = field(default_factory=widths)
+    alpha_bits: int = ALPHA.f
 
 
 @dataclass(frozen=True)
@@ -109,6 +136,7 @@ def golden_tiles(
     tiles: Sequence[int],
     p: Parameters,
     progress: Callable[[int], None] | None = None,
+    variant: Variant | None = None,
 ) -> GoldenTiles:
     """Render tiles; ``progress`` is called with the tiles done."""
     constants = frame_constants(camera, image.grid)
@@ -117,7 +145,7 @@ def golden_tiles(
     samples = [tile_samples(image.grid, camera, int(x), int(y)) for x, y in origins]
     ordered = [order_samples(rename, s["cell"], s["first"], s["miss"], p.tile_voxels)
                for s in samples]  # fmt: skip
-    renderer = _Renderer(image, constants, p)
+    renderer = _Renderer(image, constants, p, variant or Variant())
     for first in range(0, len(tiles), _TILES_PER_BATCH):
         chosen = range(first, min(first + _TILES_PER_BATCH, len(tiles)))
         renderer.render(chosen, origins, [ordered[t][0] for t in chosen])
@@ -142,12 +170,13 @@ def tile_image(pixels: I64) -> npt.NDArray[np.float32]:
 class _Renderer:
     """Filters batches of visits, then blends tile by tile."""
 
-    def __init__(self, image: SceneImage, constants: dict[str, int], p: Parameters):
-        self.image, self.p = image, p
+    def __init__(self, image: SceneImage, constants: dict[str, int], p: Parameters,
+                 variant: Variant):  # fmt: skip
+        self.image, self.p, self.variant = image, p, variant
         self.place, self.coarse = placement_graph(), coarse_graph()
         self.fine = fine_graph(p.sh_degree)
         self.constants = constants
-        self.table, self.widths = exp_table(), widths()
+        self.table, self.widths = exp_table(variant.alpha_bits), variant.widths
         self.index = image.grid.index()
         self.rows: list[tuple[int, ...]] = []
         self.pixels: list[I64] = []
@@ -156,7 +185,8 @@ class _Renderer:
         self.work: list[I64] = []
 
     def _run(self, graph: Graph, columns: dict[str, I64]) -> dict[str, I64]:
-        return graph.evaluate(columns, {name: self.constants[name] for name in graph.ports})
+        ports = {name: self.constants[name] for name in graph.ports}
+        return graph.evaluate(columns, ports, cut=self.variant.float_cut)
 
     def render(self, tiles: range, origins: I64, queues: list[I64]) -> None:
         """Render some tiles with the voxels of their queues."""
@@ -209,6 +239,8 @@ class _Renderer:
         carried = {n: result[n][keep] for n in ("u", "v", "reach", "px", "py")}
         fine = self._run(self.fine, {**carried, **decoded})
         columns = pack_columns(fine, self.image.index["opacity"][gaussian])
+        for name, cut in self.variant.feature_cut.items():
+            columns[name] = columns[name] >> cut << cut
         feature = np.stack(list(columns.values()), axis=1)
         drawn = feature[:, -1] != 0
         both = keep.copy()

@@ -12,39 +12,16 @@ import numpy.typing as npt
 from archsim.rtl.blocks.codebook_decoder import TABLES, record_layout
 from archsim.rtl.blocks.slice import COUNTERS, MONITORED, frame_ports
 from archsim.rtl.golden import GoldenTiles
+from archsim.rtl.memory_timing import IDEAL, MemoryTiming
 from archsim.rtl.parameters import TILE, Parameters
 from archsim.rtl.scene_image import SceneImage
 from archsim.rtl.tools.columns import pack
 from archsim.rtl.tools.library import Library, Memory, Run
 
-__all__ = ["IDEAL", "MemoryTiming", "TileRun", "run_tiles"]
+__all__ = ["TileRun", "run_tiles"]
 
 I64 = npt.NDArray[np.int64]
 _MOST_CYCLES_PER_ITEM = 400  # a run that takes longer hangs
-
-
-@dataclass(frozen=True)
-class MemoryTiming:
-    """How the two memories answer.
-
-    Attributes
-    ----------
-    latency_cycles
-        From a request to its first beat: one number, or one per request in order.
-    bytes_per_cycle
-        At most, of each; None: a beat a cycle.
-    outstanding
-        Requests in flight.
-    """
-
-    coarse_latency: int | I64 = 1
-    fine_latency: int | I64 = 1
-    bytes_per_cycle: float | None = None
-    outstanding: int = 16
-
-
-#: Answers in the next cycle, a beat per cycle.
-IDEAL = MemoryTiming()
 
 
 @dataclass(frozen=True)
@@ -82,33 +59,57 @@ def run_tiles(
     p: Parameters, *, memory: MemoryTiming = IDEAL, stall_percent: float = 0, seed: int = 0,
     wave: Any = None, progress: Callable[[int], None] | None = None,
 ) -> TileRun:  # fmt: skip
-    """Render the golden model's tiles in hardware; the pixels are for the caller to compare."""
-    inputs = _inputs(image, golden, p)
-    load_words = sum(_length(inputs[n]) for n in ("load_cells", "load_voxels", "load_codebooks"))
+    """Render the golden model's tiles in hardware; the pixels are for the caller to compare.
+
+    With several slices, tile k goes to slice k modulo their number; counters are sums.
+    """
+    tables = _tables(image)
+    load_words = sum(_length(columns) for columns in tables.values())
     tiles = golden.origins.shape[0]
-    beats = tiles * TILE * TILE // p.lanes
+    suffixes = [""] if p.slices == 1 else [f"_{number}" for number in range(p.slices)]
+    inputs: dict[str, Any] = dict(tables)
+    expect, memories = {}, []
+    per_tile = TILE * TILE // p.lanes
+    for number, suffix in enumerate(suffixes):
+        own = np.arange(number, tiles, p.slices)
+        inputs[f"tiles{suffix}"] = {"x": golden.origins[own, 0], "y": golden.origins[own, 1]}
+        inputs[f"samples{suffix}"] = _samples_of(golden, own)
+        expect[f"pixels{suffix}"] = own.size * per_tile
+        memories += _memories(image, p, memory, suffix)
     work = load_words + golden.samples["cell"].size + int(golden.visits.loaded.sum())
-    limit = 100_000 + _MOST_CYCLES_PER_ITEM * work
     run = library.run(
-        inputs, expect={"pixels": beats}, memories=_memories(image, p, memory),
+        inputs, expect=expect, memories=tuple(memories),
         ports={**{n: constants[n] for n in frame_ports(p)}, "load_words": load_words},
-        times=("pixels", "samples"),
-        stall_percent=stall_percent, seed=seed, limit_cycles=limit, wave=wave, progress=progress,
+        times=tuple(f"{n}{s}" for n in ("pixels", "samples") for s in suffixes),
+        stall_percent=stall_percent, seed=seed,
+        limit_cycles=100_000 + _MOST_CYCLES_PER_ITEM * work, wave=wave, progress=progress,
         settle_cycles=256,
     )  # fmt: skip
-    names = ("red", "green", "blue", "transmittance")
-    output = run.outputs["pixels"]
-    assert isinstance(output, dict)
-    pixels = np.stack([np.asarray(output[n], np.int64).reshape(tiles, -1) for n in names], axis=2)
-    per_tile = beats // tiles
-    begin = int(run.times["samples"][0])
-    finish = run.times["pixels"][per_tile - 1 :: per_tile] - begin + 1
+    pixels = np.zeros((tiles, TILE * TILE, 4), np.int64)
+    finish = np.zeros(tiles, np.int64)
+    begin = min(int(run.times[f"samples{s}"][0]) for s in suffixes if run.times[f"samples{s}"].size)
+    for number, suffix in enumerate(suffixes):
+        output = run.outputs[f"pixels{suffix}"]
+        assert isinstance(output, dict)
+        for channel, name in enumerate(("red", "green", "blue", "transmittance")):
+            given = np.asarray(output[name], np.int64).reshape(-1, TILE * TILE)
+            pixels[number :: p.slices, :, channel] = given
+        ends = run.times[f"pixels{suffix}"][per_tile - 1 :: per_tile]
+        finish[number :: p.slices] = ends - begin + 1
     shown = [f"{m}_{s}" for m in MONITORED for s in ("moved", "stalled", "starved")]
-    counters = {name: run.ports[name] for name in (*shown, *COUNTERS)}
-    return TileRun(pixels, finish, int(finish[-1]), counters, run)
+    counters = {n: sum(run.ports[f"{n}{s}"] for s in suffixes) for n in (*shown, *COUNTERS)}
+    return TileRun(pixels, finish, int(finish.max(initial=0)), counters, run)
 
 
-def _inputs(image: SceneImage, golden: GoldenTiles, p: Parameters) -> dict[str, Any]:
+def _samples_of(golden: GoldenTiles, tiles: I64) -> dict[str, I64]:
+    """Return the samples of some of the tiles."""
+    owner = np.cumsum(golden.samples["last"]) - golden.samples["last"]
+    own = np.isin(owner, tiles)
+    return {name: column[own] for name, column in golden.samples.items()}
+
+
+def _tables(image: SceneImage) -> dict[str, Any]:
+    """Return what the load streams carry."""
     grid = image.grid
     rename = grid.rename.astype(np.int64)
     index = grid.index()
@@ -131,22 +132,28 @@ def _inputs(image: SceneImage, golden: GoldenTiles, p: Parameters) -> dict[str, 
             },
         },
         "load_codebooks": {"table": table, "entry": entry, "lane": lane, "value": value},
-        "tiles": {"x": golden.origins[:, 0], "y": golden.origins[:, 1]},
-        "samples": golden.samples,
     }  # fmt: skip
 
 
-def _memories(image: SceneImage, p: Parameters, timing: MemoryTiming) -> tuple[Memory, ...]:
+def _memories(
+    image: SceneImage, p: Parameters, timing: MemoryTiming, suffix: str
+) -> tuple[Memory, ...]:
     coarse = image.coarse.astype(np.uint64)
     word = coarse[:, 0] | coarse[:, 1] << 16 | coarse[:, 2] << 32 | coarse[:, 3] << 48
     layout = record_layout({name: getattr(p, f"{name}_entries") for name in TABLES})
     fine = pack(layout, {**image.index, "spare": np.zeros(word.size, np.int64)})
-    shared = {"bytes_per_cycle": timing.bytes_per_cycle, "outstanding": timing.outstanding}
-    return (
-        Memory(word.view(np.uint8), "coarse_request", "coarse_response",
-               latency_cycles=timing.coarse_latency, **shared),
-        Memory(np.ascontiguousarray(fine).reshape(-1), "fine_request", "fine_response",
-               latency_cycles=timing.fine_latency, **shared),
+    shared: dict[str, Any] = {
+        "bytes_per_cycle": timing.bytes_per_cycle,
+        "outstanding": timing.outstanding,
+    }
+    parts = (
+        ("coarse", word.view(np.uint8), timing.coarse_latency),
+        ("fine", np.ascontiguousarray(fine).reshape(-1), timing.fine_latency),
+    )
+    return tuple(
+        Memory(data, f"{name}_request{suffix}", f"{name}_response{suffix}",
+               latency_cycles=latency, **shared)
+        for name, data, latency in parts
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from archsim.rtl.arithmetic.cycles import UnitCycles
 from archsim.rtl.golden import GoldenTiles
+from archsim.rtl.memory_timing import IDEAL, MemoryTiming
 from archsim.rtl.parameters import Parameters
 from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.engine import execute_with
@@ -60,12 +61,12 @@ class ModelRun:
         return np.diff(self.finish, prepend=0)
 
 
-def model_tiles(golden: GoldenTiles, p: Parameters) -> ModelRun:
-    """Run the model over a golden trace."""
+def model_tiles(golden: GoldenTiles, p: Parameters, memory: MemoryTiming = IDEAL) -> ModelRun:
+    """Run the model over a golden trace, with memories that answer as ``memory`` says."""
     work = _Work.of(golden, p)
     dropped = gone = np.zeros(work.loaded.size, np.bool_)
     for _ in range(_PASSES):
-        built = _Build(golden, p, work, dropped, gone)
+        built = _Build(golden, p, work, memory, dropped, gone)
         schedule, _ = execute_with("auto", built.program)
         late = dropped | built.dropped_by_stop(schedule)
         if (late == dropped).all():
@@ -125,9 +126,9 @@ class _Work:
 class _Build:
     """One program: every stage's tasks, and what binds them."""
 
-    def __init__(self, golden: GoldenTiles, p: Parameters, work: _Work, dropped: Bits,
-                 gone: Bits):  # fmt: skip
-        self.golden, self.p, self.work = golden, p, work
+    def __init__(self, golden: GoldenTiles, p: Parameters, work: _Work, memory: MemoryTiming,
+                 dropped: Bits, gone: Bits):  # fmt: skip
+        self.golden, self.p, self.work, self.memory = golden, p, work, memory
         self.dropped, self.gone = dropped, gone
         self.cycles = UnitCycles.of(p)
         done = np.flatnonzero((golden.visits.live == 0) & (golden.visits.blended > 0))[::-1]
@@ -164,9 +165,9 @@ class _Build:
     def _task(self, unit: str, cycles: I64) -> I64:
         return self.builder.compute(self.units[unit], unit, cycles * _PS)
 
-    def _delay(self, after: I64, cycles: int) -> I64:
+    def _delay(self, after: I64, cycles: int | I64) -> I64:
         """Return tasks that finish so many cycles after others."""
-        waited = self.builder.compute(self.wait, "wait", np.full(after.size, cycles * _PS))
+        waited = self.builder.compute(self.wait, "wait", np.full(after.size, cycles) * _PS)
         self.builder.edge(after, waited)
         return waited
 
@@ -182,7 +183,8 @@ class _Build:
         marker = ends * (-(-cycles.coarse_interval // p.coarse_filters))
         passing = np.where(self.dropped, np.where(self.gone, 0, work.loaded) + marker, through)
         self.coarse = self._task("coarse", passing)
-        placed = self._delay(self.ordered, cycles.placement_latency + 10)
+        first_beat = round(float(np.mean(self.memory.coarse_latency)))
+        placed = self._delay(self.ordered, cycles.placement_latency + 9 + first_beat)
         b.edge(placed[work.tile], self.coarse)
         # the queue holds the voxels of tiles ahead
         first = np.searchsorted(work.tile, np.arange(tiles))
@@ -193,12 +195,23 @@ class _Build:
         kept = np.where(self.dropped, 0, work.kept)
         some = np.flatnonzero((kept > 0) | ends)
         self.some = some
-        arrived = self._delay(self.coarse[some], cycles.coarse_latency + 4)
+        fetched = self._fine_latency(kept)[some]
+        arrived = self._delay(self.coarse[some], cycles.coarse_latency + 3 + fetched)
         self.fine = self._task("fine", np.maximum(kept[some], 1) * cycles.fine_interval)
         b.edge(arrived, self.fine)
         room = b.room("survivors", p.fine_fifo * 2 + _PIECE, "items")
         inside = kept[some] > 0
         b.claim(self.coarse[some][inside], room, kept[some][inside], self.fine[inside])
+
+    def _fine_latency(self, kept: I64) -> I64:
+        """Return how long the slowest fine record of each piece takes."""
+        given = np.atleast_1d(np.asarray(self.memory.fine_latency, np.int64))
+        last = np.cumsum(kept)
+        slowest = np.ones(kept.size, np.int64)
+        for back in range(_PIECE):
+            at = np.clip(last - 1 - back, 0, given.size - 1)
+            slowest = np.where(kept > back, np.maximum(slowest, given[at]), slowest)
+        return slowest
 
     def _lists(self) -> None:
         """Add sorting and rendering of the lists, and the end of every tile."""

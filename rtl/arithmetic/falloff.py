@@ -94,10 +94,10 @@ def widths() -> Widths:
     )  # fmt: skip
 
 
-def exp_table() -> tuple[I64, I64]:
+def exp_table(bits: int = ALPHA.f) -> tuple[I64, I64]:
     """Return 2**-x on [0, 1) in 32 segments: start (UQ1.12) and fall, both of 2**-12."""
     knots = np.arange(33) / 32
-    unit = 2.0**ALPHA.f
+    unit = 2.0**bits
     value, middle = 2.0**-knots * unit, 2.0 ** -(knots[:-1] + 1 / 64) * unit
     bend = (value[:-1] + value[1:]) / 2 - middle
     start = np.floor(value[:-1] - bend / 2 + 0.5)

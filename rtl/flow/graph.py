@@ -163,8 +163,13 @@ class Graph:
         """Return the disjunction of two bits."""
         return self._new("either", (a, b), BIT)
 
-    def evaluate(self, inputs: Mapping[str, I64], ports: Mapping[str, int]) -> dict[str, I64]:
-        """Return the outputs of n items, bit for bit what the hardware gives."""
+    def evaluate(
+        self, inputs: Mapping[str, I64], ports: Mapping[str, int], *, cut: int = 0
+    ) -> dict[str, I64]:
+        """Return the outputs of n items, bit for bit what the hardware gives.
+
+        ``cut`` clears so many last fraction bits of every float, to study narrower formats.
+        """
         (count,) = {np.shape(inputs[name])[0] for name in self.inputs}
         value: dict[Node, I64] = {}
         for node in self.nodes:
@@ -187,6 +192,8 @@ class Graph:
                 result = args[0] & args[1] if node.kind == "both" else args[0] | args[1]
             else:
                 result = getattr(FLOAT, node.kind)(*args)
+            if cut and isinstance(node.shape, Float):
+                result = result >> cut << cut
             value[node] = result
         return {name: value[node] for name, node in self.outputs.items()}
 

@@ -6,9 +6,10 @@ import pytest
 pytest.importorskip("amaranth")
 from archsim.rtl.blocks.slice import Slice
 from archsim.rtl.golden import golden_tiles
+from archsim.rtl.memory_timing import MemoryTiming
 from archsim.rtl.parameters import Parameters
 from archsim.rtl.scene_image import build_image, frame_constants
-from archsim.rtl.simulate import MemoryTiming, run_tiles
+from archsim.rtl.simulate import run_tiles
 from archsim.rtl.tools.library import build_library
 from archsim.traces.gs3d.workload import Gs3dWorkload, load_cameras, load_scene
 

@@ -1,0 +1,118 @@
+"""``archsim rtl compare``: the RTL's cycles against the timing model's, as a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from archsim.output import to_json, write_folder
+from archsim.progress import Reporter
+from archsim.rtl.comparison import (
+    TOLERANCE_CYCLES,
+    TOLERANCE_SHARE,
+    compare_runs,
+    memory_requests,
+)
+from archsim.rtl.memory_timing import IDEAL, MemoryTiming, recorded_dram
+from archsim.rtl.timing import model_tiles
+from archsim.rtl_runs import Prepared, Simulated
+
+__all__ = ["compare_tiles", "write_comparison"]
+
+_COLOURS = ("#0072B2", "#E69F00")
+
+
+def compare_tiles(
+    prepared: Prepared, simulated: Callable[[MemoryTiming], Simulated], reporter: Reporter
+) -> list[dict[str, Any]]:
+    """Return the comparison with ideal memories, and with the machine's DRAM as recorded."""
+    from archsim.arch.machine import Accelerator
+    from archsim.rtl.blocks.slice import BURST
+
+    machine = next(s.machine for s in prepared.run.systems if s.method.kind == "streaminggs")
+    assert isinstance(machine, Accelerator)
+    with reporter.step("record the DRAM's responses"):
+        coarse, fine = memory_requests(prepared.image, prepared.golden, BURST)
+        recorded = recorded_dram(machine, coarse, fine)
+    rows = []
+    for name, memory in (("ideal", IDEAL), ("recorded DRAM", recorded)):
+        done = simulated(memory)
+        with reporter.step("timing model"):
+            model = model_tiles(prepared.golden, prepared.parameters, memory)
+        row = compare_runs(done.hardware, model, prepared.parameters)
+        rows.append({**row, "memory": name, "psnr_db": done.psnr_db, "equal": done.equal})
+    return rows
+
+
+def write_comparison(prepared: Prepared, rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write ``result.json`` and ``report.html``."""
+    data = {
+        "schema": "archsim-result-rtl-compare-1",
+        "configuration": prepared.run.name,
+        "machine": prepared.parameters.machine,
+        "size": prepared.parameters.size,
+        "parameters": prepared.parameters.describe(),
+        "camera": prepared.camera.name,
+        "resolution": [prepared.camera.width, prepared.camera.height],
+        "voxel_size": prepared.voxel_size,
+        "tiles": prepared.tiles,
+        "comparisons": list(rows),
+    }
+    page = render_comparison(data)
+
+    def fill(where: Path) -> None:
+        (where / "report.html").write_text(page, encoding="utf-8")
+        (where / "result.json").write_text(to_json(data), encoding="utf-8")
+
+    write_folder(folder, fill)
+
+
+def render_comparison(data: Mapping[str, Any]) -> str:
+    """Return the report's page."""
+    environment = Environment(
+        loader=PackageLoader("archsim", "templates"), undefined=StrictUndefined,
+        autoescape=select_autoescape(("html.j2",)), trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    from plotly.offline import get_plotlyjs
+
+    css = resources.files("archsim.templates").joinpath("report.css").read_text(encoding="utf-8")
+    return environment.get_template("rtl_compare.html.j2").render(
+        data=data, css=css, plotly=get_plotlyjs(),
+        figure=json.dumps(_scatter(data["comparisons"])).replace("</", "<\\/"),
+        share=TOLERANCE_SHARE, cycles=TOLERANCE_CYCLES,
+    )  # fmt: skip
+
+
+def _scatter(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return cycles per tile, model over RTL, with the tolerated band."""
+    traces: list[dict[str, Any]] = []
+    most = max((max(t["rtl"], t["model"]) for row in rows for t in row["tiles"]), default=1)
+    grid = np.geomspace(50, most * 1.3, 200)
+    band = np.maximum(grid * TOLERANCE_SHARE, TOLERANCE_CYCLES)
+    for edge in (grid + band, np.maximum(grid - band, 1)):
+        traces.append({"type": "scatter", "mode": "lines", "x": grid.tolist(), "y": edge.tolist(),
+                       "line": {"color": "#8A8F98", "width": 1, "dash": "dot"},
+                       "hoverinfo": "skip", "showlegend": False})  # fmt: skip
+    for row, colour in zip(rows, _COLOURS, strict=False):
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": row["memory"],
+            "x": [t["rtl"] for t in row["tiles"]], "y": [t["model"] for t in row["tiles"]],
+            "marker": {"color": colour, "size": 7, "opacity": 0.7},
+            "hovertemplate": "RTL %{x:,}<br>model %{y:,}<extra></extra>",
+        })  # fmt: skip
+    axis = {"type": "log", "zeroline": False}
+    return {
+        "data": traces,
+        "layout": {
+            "height": 560, "margin": {"l": 70, "r": 20, "t": 20, "b": 60},
+            "xaxis": {**axis, "title": {"text": "cycles of a tile, RTL"}},
+            "yaxis": {**axis, "title": {"text": "cycles of a tile, model"}},
+            "legend": {"orientation": "h", "y": 1.05},
+        },
+    }  # fmt: skip
