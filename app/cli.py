@@ -11,6 +11,7 @@ import typer
 import archsim
 from archsim.base.errors import ArchsimError
 from archsim.claims_commands import claims
+from archsim.compare_commands import compare
 from archsim.dram_commands import dram_app
 from archsim.rtl_commands import rtl_app
 from archsim.streaminggs_commands import streaminggs_app
@@ -32,6 +33,7 @@ app.add_typer(rtl_app, name="rtl")
 app.add_typer(streaminggs_app, name="streaminggs")
 app.command()(sweep)
 app.command()(claims)
+app.command()(compare)
 
 _INTERRUPTED = 130
 

@@ -95,6 +95,8 @@ def load_study(
     for where in ("objectives", "constraints"):
         for column in getattr(config, where):
             _check_column(column, systems, places, (where, column))
+    for position, column in enumerate(config.show):
+        _check_column(column, systems, places, ("show", position))
     for column, constraint in config.constraints.items():
         for side in ("at_least", "at_most"):
             if isinstance(bound := getattr(constraint, side), str):
@@ -184,7 +186,9 @@ def _reaching(space: Space, name: str, value: Any) -> Point:
     return space.choose(lambda axis: wanted[axis.name] if axis.name in wanted else axis.at(0.0))
 
 
-def _check_column(column: str, systems: list[str], places: Places, path: tuple[str, ...]) -> None:
+def _check_column(
+    column: str, systems: list[str], places: Places, path: tuple[str | int, ...]
+) -> None:
     system, _, what = column.partition(".")
     shown = path[0]
     if system not in systems:

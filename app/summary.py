@@ -16,7 +16,7 @@ from archsim.base.errors import CheckError
 from archsim.base.interval import Interval
 from archsim.sim.result import SCHEMA_VERSION, FrameResult, SystemResult
 
-__all__ = ["RATIOS", "SIMULATED", "SUMMED", "measured_quantities", "summarize"]
+__all__ = ["RATIOS", "SIMULATED", "SUMMED", "measured_quantities", "ratio_of", "summarize"]
 
 _S = 1e-12  # seconds in a picosecond, joules in a picojoule
 
@@ -53,7 +53,7 @@ def summarize(
     for result in results:
         values = measured[result.name]
         ratios = {
-            name: _ratio(measured[baseline][key], values[key], same=result.name == baseline)
+            name: ratio_of(measured[baseline][key], values[key], same=result.name == baseline)
             for name, key in RATIOS.items()
         }
         systems[result.name] = _system(result, values, ratios)
@@ -92,7 +92,8 @@ def measured_quantities(result: SystemResult) -> dict[str, Interval]:
     return values
 
 
-def _ratio(baseline: Interval, own: Interval, *, same: bool) -> Interval | None:
+def ratio_of(baseline: Interval, own: Interval, *, same: bool) -> Interval | None:
+    """Return how many times less than the baseline; ``same``: it is the baseline itself."""
     if same:
         return Interval.exact(1.0)
     if own.low <= 0:

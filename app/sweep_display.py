@@ -118,13 +118,14 @@ def front_table(study: ResolvedStudy, front: Sequence[Outcome]) -> Table | Text:
     for name in names:
         if name not in same:
             table.add_column(name, justify="right", overflow="fold")
-    for column in objectives:
+    columns = list(dict.fromkeys([*objectives, *study.config.show]))
+    for column in columns:
         table.add_column(column, justify="right", header_style="bold cyan", overflow="fold")
     system = next(iter(objectives)).partition(".")[0]
     table.add_column("bound by")
     for outcome in shown:
         cells = [value_text(outcome.point.get(n)) for n in names if n not in same]
-        cells += [column_text(c, outcome.columns.get(c)) for c in objectives]
+        cells += [column_text(c, outcome.columns.get(c)) for c in columns]
         table.add_row(*cells, str(outcome.columns.get(f"{system}.bottleneck", DASH)))
     words = [f"{name} is {value_text(shown[0].point.get(name))}" for name in same]
     words += [f"{left} more in the report"] if left > 0 else []

@@ -35,7 +35,7 @@ _MOST_FAILURES = 5
 def render_study(study: Study) -> str:
     """Return the report of a study as HTML that needs nothing else."""
     config, goals = study.resolved.config, study.resolved.goals
-    shown = [*goals.objectives, *goals.constraints]
+    shown = list(dict.fromkeys([*goals.objectives, *goals.constraints, *config.show]))
     front, measured = study.front, [o for o in study.outcomes if o.status == "measured"]
     counts = {status: sum(o.status == status for o in study.outcomes)
               for status in ("measured", "screened", "infeasible", "failed")}  # fmt: skip
@@ -53,7 +53,7 @@ def render_study(study: Study) -> str:
         cards=_cards(study, shown),
         pareto=_pareto(study, front, shown) if measured else [],
         solid=_solid(study, front, shown) if measured else None,
-        parallel=embed(parallel_chart(study.resolved.space, study.outcomes, list(goals.objectives),
+        parallel=embed(parallel_chart(study.resolved.space, study.outcomes, shown,
                                       next(iter(goals.objectives)))) if measured else None,
         importance=_importance(study) if len(measured) > 2 else None,
         sampled=f"{len(measured):,} measured points",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archsim.base.errors import ConfigError
+from archsim.base.errors import ConfigError, ResourceError
 from archsim.explore.goals import Goals
 from archsim.explore.pareto import dominates
 from archsim.explore.problem import Infeasible, Job, Outcome, Problem
@@ -29,6 +29,7 @@ __all__ = ["Driver", "Progress", "Watcher"]
 
 _BATCHES = 2  # under way at once: workers do not idle at the end of one
 _FRUITLESS = 20  # batches of known points only, after which a search has nothing more to say
+_UNLUCKY = 8  # points that all fail before a sweep gives up
 _PATIENCE_S = 0.1  # between looks at the clock and at the display
 
 
@@ -41,7 +42,8 @@ class Progress:
     phase
         ``search``, ``random`` or ``sensitivity``.
     done, total
-        Points of the phase; the total is ``None`` where nobody knows.
+        Points of the phase, those of incomplete batches included; the total is ``None`` where
+        nobody knows.
     front
         The valid points that no other dominates, so far.
     """
@@ -100,6 +102,7 @@ class Driver:
         self.outcomes: list[Outcome] = []
         self._known: dict[str, Outcome] = {}
         self._front: list[Outcome] = []
+        self._batches: list[_Batch] = []
         self._asked = 0
         self.ended = ""
 
@@ -114,7 +117,7 @@ class Driver:
         self._screens = screened and self._screening is not None
         self._mine: dict[str, Outcome] = {}
         self._started, self._stale = time.monotonic(), 0
-        batches: list[_Batch] = []
+        batches = self._batches = []
         fruitless, self.ended = 0, ""
         promised = 0  # points asked for, new to this phase
         while True:
@@ -134,6 +137,7 @@ class Driver:
                 break
             if self._finish(batches[0], source):
                 first = batches.pop(0)
+                self._check_luck()
                 searcher.tell([self._mine[self._space.key(p)] for p in first.points])
                 self._judge(budget)
             else:
@@ -258,6 +262,14 @@ class Driver:
         return Outcome(**at, status="screened" if screened else "measured", columns=columns,
                        values=values, violations=violations)  # fmt: skip
 
+    def _check_luck(self) -> None:
+        """Stop when the first points all failed: it is not them, and hours would be wasted."""
+        if len(self.outcomes) >= _UNLUCKY and all(o.status == "failed" for o in self.outcomes):
+            raise ResourceError(
+                f"all of the first {len(self.outcomes)} points failed: {self.outcomes[0].error}",
+                remedy="mend that; failed points are tried again",
+            )
+
     # --- judging and showing ----------------------------------------------------------------
 
     def _improves(self, outcome: Outcome) -> bool:
@@ -278,6 +290,6 @@ class Driver:
             self.ended = f"the budget of {budget.time_s:g} s is spent"
 
     def _show(self) -> None:
-        self._watcher(
-            Progress(self._phase, len(self._mine), self._total, self._front, self.outcomes)
-        )
+        ready = sum(entry.complete for batch in self._batches for entry in batch.entries)
+        done = len(self._mine) + ready
+        self._watcher(Progress(self._phase, done, self._total, self._front, self.outcomes))

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import connection
 from typing import Any
 
 from archsim.base.errors import ConfigError, ResourceError
@@ -178,10 +181,16 @@ def _compute_with_one_thread() -> None:
 
 
 def _be_a_worker() -> None:
-    """Leave Ctrl-C to the driver, which ends its workers."""
-    import signal
-
+    """Leave Ctrl-C to the driver, which ends its workers; end when it is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager

@@ -102,7 +102,7 @@ class Store:
     def get(self, key: str) -> Record | None:
         """Return the record of a key, ``None`` when there is none.
 
-        A failure of another sweep is none: its reason may be gone.
+        A failure of an earlier sweep is none: its reason may be gone.
         """
         found = self._records.get(key)
         if found is None and (place := self._places.get(key)) is not None:
@@ -110,7 +110,7 @@ class Store:
             with file.open("rb") as stream:
                 stream.seek(offset)
                 found = json.loads(stream.read(size))
-            if file != self.path and found.get("status") == "failed":
+            if found.get("status") == "failed":
                 return None
             self._records[key] = found
         return found

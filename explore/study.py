@@ -192,6 +192,10 @@ class StudyConfig(_Part):
         default_factory=dict,
         description="bounds on result columns. Example: {streaminggs.psnr_db: {at_least: 30}}",
     )
+    show: list[str] = Field(
+        default_factory=list,
+        description="further result columns in tables and hovers. Example: [streaminggs.fps]",
+    )
     search: Search = Field(default_factory=GridSearch, description="how points are chosen")
     budget: Budget = Field(default_factory=Budget, description="when the search ends")
     screen: Screen | None = Field(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import toy
 
-from archsim.base.errors import ConfigError
+from archsim.base.errors import ConfigError, ResourceError
 from archsim.explore.driver import Driver, Progress
 from archsim.explore.fleets import here, on_processes
 from archsim.explore.goals import Goals
@@ -118,11 +118,17 @@ def test_an_objective_that_no_result_has_is_an_error(tmp_path: Path) -> None:
 
 
 def test_failures_are_recorded_and_the_search_goes_on(tmp_path: Path) -> None:
-    found, _ = explore(
-        tmp_path, problem=toy.Toy(trouble="bug"), search={"kind": "nsga2"}, budget={"points": 20}
-    )
-    assert [o.status for o in found] == ["failed"] * 20
-    assert found[0].error == "KeyError: 'nothing there'"
+    found, _ = explore(tmp_path, problem=toy.Toy(trouble="bug at 3"), search={"kind": "nsga2"})
+    failed = [o for o in found if o.status == "failed"]
+    assert 0 < len(failed) == sum(o.point["a"] == 3 for o in found) < len(found) == 60
+    assert failed[0].error == "KeyError: 'nothing there'"
+    mended, _ = explore(tmp_path, search={"kind": "nsga2"})
+    assert not any(o.status == "failed" for o in mended)  # an earlier sweep's failure is retried
+
+
+def test_a_sweep_whose_first_points_all_fail_gives_up(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="all of the first 16 points failed: KeyError: 'noth"):
+        explore(tmp_path, problem=toy.Toy(trouble="bug"), search={"kind": "random"})
 
 
 def test_screening_spares_the_full_model_and_finds_the_same_front(tmp_path: Path) -> None:

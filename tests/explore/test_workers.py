@@ -1,7 +1,12 @@
 """Workers: every job once, deaths survived once, everything recorded."""
 
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import toy
 
@@ -73,6 +78,35 @@ def test_a_death_that_does_not_come_again_is_forgiven(tmp_path: Path) -> None:
         found = drain(workers)
     assert found["unlucky"]["status"] == "measured"
     assert workers.deaths == 1
+
+
+def test_workers_end_with_a_driver_that_is_killed(tmp_path: Path) -> None:
+    code = f"""
+import sys; sys.path.insert(0, {str(Path(toy.__file__).parent)!r})
+import toy
+from archsim.explore.fleets import on_processes
+if __name__ == "__main__":
+    with on_processes(1) as fleet:
+        payload = {{"a": 1, "b": 2, "kind": "plain", "sleep_s": 60}}
+        payload["log"] = {str(tmp_path / "log")!r}
+        fleet.submit(toy.evaluate, payload).result()
+"""
+    (tmp_path / "driver.py").write_text(code)
+    driver = subprocess.Popen([sys.executable, tmp_path / "driver.py"])
+    log = tmp_path / "log"
+    _until(lambda: log.exists() and log.read_text().endswith("\n"))
+    worker = int(log.read_text().split()[0])
+    driver.kill()
+    driver.wait()
+    _until(lambda: not psutil.pid_exists(worker)
+           or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)  # fmt: skip
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_no_workers_are_an_error() -> None:

@@ -36,7 +36,7 @@ def evaluate(payload: Mapping[str, Any]) -> dict[str, Any]:
         if not mark.exists():
             mark.touch()
             os._exit(9)
-    if trouble == "bug":
+    if trouble == "bug" or (trouble == "bug at 3" and payload["a"] == 3):
         raise KeyError("nothing there")
     if trouble == "check":
         raise CheckError("two bytes in one")
