@@ -49,6 +49,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -P benchmarks/reference_renderer.py "$(DATA)/gs3d/playcanvas/playbot" --lod 0 --threads 1
 	$(BIN)/python -P benchmarks/room_scale.py
 	$(WITH_DATA) $(BIN)/python -P benchmarks/executors.py
+	$(WITH_DATA) $(BIN)/python -P benchmarks/vector_quantisation.py
 
 clean:
 	rm -rf $(VENV) .lint build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

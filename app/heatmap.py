@@ -35,7 +35,8 @@ def heat_map(error: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     place = np.minimum(share / math.log(MOST_ERROR / LEAST_ERROR), 1.0) * (len(table) - 1)
     marks = np.arange(len(table))
     picture = np.stack([np.interp(place, marks, table[:, c]) for c in range(3)], axis=-1)
-    return np.rint(picture).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.rint(picture).astype(np.uint8)
+    return pixels
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

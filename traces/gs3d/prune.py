@@ -195,10 +195,10 @@ def record_contributions(scene: Scene, camera: Camera) -> Contributions:
             BLEND_RULES["inria"], added,
         )  # fmt: skip
     index = projected.index[visible]
-    return Contributions(
-        np.bincount(index, added[:, 0], minlength=len(scene)),
-        np.bincount(index, added[:, 1], minlength=len(scene)),
+    weight, transmittance = (
+        np.bincount(index, column, minlength=len(scene)).astype(np.float64) for column in added.T
     )
+    return Contributions(weight, transmittance)
 
 
 @njit(parallel=True)
