@@ -59,16 +59,19 @@ class _Processes:
         self._pool = self._new()
 
     def _new(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
+        pool = ProcessPoolExecutor(
             self.workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_be_a_worker,
         )
-
-    def submit(self, call: Callable[..., Record], /, *arguments: Any) -> Future[Record]:
         # children take the environment: numba reads its number of threads when it is imported
         with _environment(_ONE_THREAD):
-            return self._pool.submit(call, *arguments)
+            for _ in range(self.workers):  # a pool starts a process when a job comes: all now
+                pool.submit(_wake)
+        return pool
+
+    def submit(self, call: Callable[..., Record], /, *arguments: Any) -> Future[Record]:
+        return self._pool.submit(call, *arguments)
 
     def renew(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -178,6 +181,10 @@ def _compute_with_one_thread() -> None:
     os.environ.update(_ONE_THREAD)
     if "numba" in sys.modules:
         sys.modules["numba"].set_num_threads(1)
+
+
+def _wake() -> None:
+    """Give a process a reason to start."""
 
 
 def _be_a_worker() -> None:
