@@ -1,7 +1,8 @@
 """Executes a program with compiled code: the same schedule as the kernel's, to the picosecond.
 
 :mod:`archsim.sim.kernel` defines what happens when; this computes the same starts and finishes,
-DRAM counters and errors, several hundred times faster. Only the row-level DRAM model can be served
+DRAM counters and errors, some twenty times faster on a frame with its memory streams and about a
+hundred times without (``benchmarks/executors.py``). Only the row-level DRAM model can be served
 inside the compiled loop.
 """
 
@@ -114,10 +115,10 @@ def _initial_state(program: Program, tables: Tables) -> loop.State:
     )
 
 
-def _memory(dram: RowDram) -> loop.Memory:
-    arrays, _, clocks, picoseconds = dram.compiled()
+def _memory(dram: RowDram) -> loop.Dram:
+    memory, clocks, picoseconds = dram.compiled()
     common = math.gcd(clocks, picoseconds)
-    return loop.Memory(arrays, np.array([clocks // common, picoseconds // common], np.int64))
+    return loop.Dram(memory, np.array([clocks // common, picoseconds // common], np.int64))
 
 
 @cache

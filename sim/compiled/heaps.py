@@ -12,7 +12,7 @@ __all__ = ["pop_event", "pop_key", "push_event", "push_key"]
 I64 = npt.NDArray[np.int64]
 
 
-@njit()
+@njit(borrows=True)
 def push_key(heap: I64, first: int, count: int, key: int) -> None:
     """Add a key to the heap of ``count`` keys that begins at ``heap[first]``."""
     at = count
@@ -25,7 +25,7 @@ def push_key(heap: I64, first: int, count: int, key: int) -> None:
     heap[first + at] = key
 
 
-@njit()
+@njit(borrows=True)
 def pop_key(heap: I64, first: int, count: int) -> int:
     """Remove and return the smallest key of the heap of ``count`` keys at ``heap[first]``."""
     least = heap[first]
@@ -44,7 +44,7 @@ def pop_key(heap: I64, first: int, count: int) -> int:
     return int(least)
 
 
-@njit()
+@njit(borrows=True)
 def push_event(events: I64, count: int, time: int, order: int, task: int) -> None:
     """Add a row (time, order, task) to ``count`` rows; the smallest (time, order) is row 0."""
     at = count
@@ -59,7 +59,7 @@ def push_event(events: I64, count: int, time: int, order: int, task: int) -> Non
     events[at, 0], events[at, 1], events[at, 2] = time, order, task
 
 
-@njit()
+@njit(borrows=True)
 def pop_event(events: I64, count: int) -> None:
     """Remove row 0 of ``count`` rows."""
     left = count - 1

@@ -11,7 +11,7 @@ time, so the number of the instant stands for the ready time, and both fit one i
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,11 @@ import numpy.typing as npt
 from archsim.base.jit import njit
 from archsim.sim.compiled.heaps import pop_event, pop_key, push_event, push_key
 from archsim.sim.compiled.tables import Tables
-from archsim.sim.dram.channel import serve
+from archsim.sim.dram.split import H_BURSTS, Memory, serve
 
 __all__ = [
     "DONE", "PAUSED", "S_CLAIM", "S_COUNT", "S_EDGE", "S_EDGE_END", "S_FINISHED", "S_RETIRED",
-    "S_STREAM", "TOO_EARLY", "Memory", "State", "advance",
+    "S_STREAM", "TOO_EARLY", "Dram", "State", "advance",
 ]  # fmt: skip
 
 I64 = npt.NDArray[np.int64]
@@ -67,24 +67,24 @@ class State(NamedTuple):
     line_size: I64
 
 
-class Memory(NamedTuple):
-    """The DRAM model: its arrays as ``serve`` takes them, the last counts bursts; and its clock.
+class Dram(NamedTuple):
+    """The DRAM model: as ``serve`` takes it, and its clock.
 
     ``clock`` is (m, k): m clocks take k picoseconds.
     """
 
-    arrays: Any
+    memory: Memory
     clock: I64
 
 
-@njit()
+@njit(borrows=True)
 def _scaled_up(value: int, by: int, over: int) -> int:
     """Return ceil(value * by / over) without the product, which need not fit 64 bits."""
     whole, rest = value // over, value % over
     return int(whole * by + (rest * by + over - 1) // over)
 
 
-@njit()
+@njit(borrows=True)
 def _fits(claim_ptr: I64, claim_room: I64, claim_amount: I64, room_left: I64, task: int) -> bool:
     """Say whether all the room that a task claims is left."""
     for i in range(claim_ptr[task], claim_ptr[task + 1]):
@@ -93,8 +93,8 @@ def _fits(claim_ptr: I64, claim_room: I64, claim_amount: I64, room_left: I64, ta
     return True
 
 
-@njit()
-def advance(t: Tables, s: State, m: Memory, budget: int) -> int:
+@njit(borrows=True)
+def advance(t: Tables, s: State, m: Dram, budget: int) -> int:
     """Execute until about ``budget`` tasks, edges and runs are done, or nothing is left to do."""
     unit_of, duration, write, run_ptr, address, size = (
         t.unit, t.duration, t.write, t.run_ptr, t.address, t.size,
@@ -115,7 +115,7 @@ def advance(t: Tables, s: State, m: Memory, budget: int) -> int:
     c, waits_for, start, finish, bursts = s.scalars, s.waits_for, s.start, s.finish, s.bursts
     free, position, is_stirred, stirred_units = s.free, s.position, s.is_stirred, s.stirred
     room_left, running, ready, line_size = s.room_left, s.running, s.ready, s.line_size
-    parameters, channels, counters, banks, resources, queues, moved = m.arrays
+    memory, shared = m.memory, m.memory.shared
     clocks, picoseconds = m.clock[0], m.clock[1]
 
     n = unit_of.size
@@ -182,15 +182,10 @@ def advance(t: Tables, s: State, m: Memory, budget: int) -> int:
         elif stream >= 0:  # the stream that starts now, in parts: it may have millions of runs
             begin, end = run_ptr[stream], run_ptr[stream + 1]
             last = min(run + _RUNS_PER_CALL, end)
-            before = moved[0]
-            if last > run:
-                until = serve(
-                    parameters, channels, counters, banks, resources, queues, moved, clock,
-                    address[begin:end], size[begin:end], run - begin, last - begin, write[stream],
-                )  # fmt: skip
-                clock_end = max(clock_end, until)
-            bursts[stream] += moved[0] - before
-            work += last - run + (moved[0] - before) // _BURSTS_PER_STEP
+            before = shared[H_BURSTS]
+            clock_end = serve(memory, clock, address, size, begin, end, run, last, write[stream])
+            bursts[stream] += shared[H_BURSTS] - before
+            work += last - run + (shared[H_BURSTS] - before) // _BURSTS_PER_STEP
             run = last
             if run == end:
                 until = now

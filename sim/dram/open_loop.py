@@ -17,7 +17,7 @@ import numpy.typing as npt
 from archsim.arch.dram import DramDevice, device_clocks, energy_breakdown_pj
 from archsim.base.interval import Interval
 from archsim.base.jit import njit
-from archsim.sim.dram import channel
+from archsim.sim.dram import split
 from archsim.sim.dram.cycle.controller import CommandStream, CycleDram
 from archsim.sim.dram.mapping import map_device
 from archsim.sim.dram.row import RowDram
@@ -158,13 +158,13 @@ def _by_row(
 ) -> Served:  # fmt: skip
     model = RowDram(device, channels=1, interleave_bytes=device.burst_bytes, mapping=mapping,
                     refresh=refresh)  # fmt: skip
-    arrays, _, _, _ = model.compiled()
+    memory, _, _ = model.compiled()
     returned = np.zeros(arrival.size, np.int64)
     address = line * device.burst_bytes
-    size = np.full(1, device.burst_bytes, np.int64)
+    size = np.full(arrival.size, device.burst_bytes, np.int64)
     for first in range(0, arrival.size, _REQUESTS_PER_CALL):
         part = slice(first, first + _REQUESTS_PER_CALL)
-        _serve_each(arrays, arrival[part], address[part], size, write[part], returned[part])
+        _serve_each(memory, arrival[part], address[part], size[part], write[part], returned[part])
         if progress is not None:
             progress(min(part.stop, arrival.size), arrival.size)
     cycles = int(returned.max(initial=0))
@@ -190,11 +190,7 @@ def _in_ps(clocks: Mapping[str, int], clock_ps: float) -> dict[str, int]:
 
 
 @njit()
-def _serve_each(arrays: tuple[I64, ...], arrival: I64, address: I64, size: I64,
+def _serve_each(memory: split.Memory, arrival: I64, address: I64, size: I64,
                 write: npt.NDArray[np.bool_], returned: I64) -> None:  # fmt: skip
-    parameters, states, counts, banks, resources, queues, moved = arrays
     for i in range(arrival.size):
-        returned[i] = channel.serve(
-            parameters, states, counts, banks, resources, queues, moved,
-            arrival[i], address[i : i + 1], size, 0, 1, write[i],
-        )  # fmt: skip
+        returned[i] = split.serve(memory, arrival[i], address, size, i, i + 1, i, i + 1, write[i])

@@ -1,12 +1,14 @@
 """Row-level DRAM model: what a stream of byte ranges costs, per piece of a row.
 
-A stream's runs are split over the channels, and on a channel into *pieces*: what a run touches of
-one row (of one row in several banks, where the mapping spreads neighbouring bursts). A piece costs
-constant time to model, however many bursts it has. Per channel the model keeps, in command clocks:
+A stream's runs are split over the channels, and on a channel into *pieces*: what successive runs
+ask of one row (of one row in several banks, where the mapping spreads neighbouring bursts). A piece
+costs constant time to model, however many runs and bursts it has. Per channel the model keeps, in
+command clocks:
 
 - the *window* of a controller's queue, 32 bursts: the first burst of a piece enters when fewer
   than 32 of the bursts before it still wait. Activates of later pieces overlap the data of
-  earlier ones this far, and no further.
+  earlier ones this far, and no further. A piece's bursts leave at even distances; those of two
+  pieces that overlap leave between each other.
 - per bank the open row (rows stay open until another is wanted or a refresh comes), its column
   commands (one per tCCD of a bank group), and the earliest next precharge and activate (tRAS,
   tRTP, tWR, tRP, tRC).
@@ -41,19 +43,19 @@ and written; this model, which serves whole streams, gets them in chunks of 20):
 device, mapping                         stream stream random random gather gather gather copy
                                         read   write  read   write  4      16     4 w
 ======================================= ====== ====== ====== ====== ====== ====== ====== ======
-lpddr3-1600        row-bank-column        -0.1   -0.6   -0.8   -3.1   -2.2   -3.4   +2.5   +1.8
-lpddr4-3200        row-bank-column        -0.1   -1.0   -1.0   -2.5   -2.3   -2.8   +1.2   +4.6
-lpddr4-4266        row-bank-column        -0.2   -0.7   -1.0   -1.4   -0.9   -5.5   +2.2   +4.2
-lpddr5-6400        row-bank-column        +0.7   -0.3   -5.0   -2.0   -0.1   -7.1   +5.7  +13.4
-lpddr5-6400        row-bank-column-group  -0.2   -1.8   -5.0   -1.9   -5.1  -10.9   -2.3   -0.8
-lpddr5-6400        ... -group-2           -0.2   -1.8   -5.0   -1.8   +0.4   -9.8   +5.9   -4.9
-lpddr5-6400-16bank row-bank-column        -0.1   -1.5  -14.2  -12.7   -2.7   -2.0   +6.3   +3.4
-lpddr5x-8533       ... -group-2           -0.2   -1.1   -1.8   -0.7   +2.4   -9.8   +1.7   -4.8
-ddr4-3200          row-bank-column        -0.3   -0.5   +2.8   +5.5   +0.0   -5.5   +5.2   +7.9
-ddr4-3200          row-bank-column-group  -0.1   -0.3   +2.8   +5.4   +3.9   -6.4   +2.6   +1.4
-ddr5-4800          row-bank-column-group  -0.1   -1.0   +5.6  +10.3   +1.9   -0.8   +5.3   +2.0
-hbm2-2000          row-bank-column-group  -0.2   -0.6   -1.1   -3.6   -2.3   -7.7   -4.7   +1.6
-gddr6-14000        row-bank-column-group  -0.3   -0.8   -1.4   -7.1   -1.8   -6.6   -7.4   +0.9
+lpddr3-1600        row-bank-column        -0.1   -0.6   -0.8   -3.1   -1.0   -2.5   +2.5   +1.8
+lpddr4-3200        row-bank-column        -0.1   -1.0   -1.0   -2.5   -1.1   -1.8   +2.9   +4.6
+lpddr4-4266        row-bank-column        -0.1   -0.7   -1.0   -1.4   +1.1   -4.6   +3.3   +4.2
+lpddr5-6400        row-bank-column        -2.2   -3.1   -5.0   -2.0   -3.1   -9.6   +1.0  +13.8
+lpddr5-6400        row-bank-column-group  -0.2   -1.8   -5.1   -1.9   -5.0   -9.6   -2.2   -0.6
+lpddr5-6400        ... -group-2           -0.2   -1.8   -4.9   -1.8   -2.5   -6.6   +1.5   +2.8
+lpddr5-6400-16bank row-bank-column        -0.1   -1.5  -14.2  -12.7   -2.0   -1.4   +4.9   +3.4
+lpddr5x-8533       ... -group-2           -0.2   -1.1   -1.7   -0.7   -1.5   -8.9   -0.9   +1.9
+ddr4-3200          row-bank-column        -0.3   -0.5   +2.8   +5.5   -0.3   -7.1   +4.1   +8.4
+ddr4-3200          row-bank-column-group  -0.1   -0.3   +2.8   +5.4   +3.9   -4.3   +2.6   +1.4
+ddr5-4800          row-bank-column-group  -0.1   -1.0  +10.1  +11.9   +3.1   -0.8   +5.9   +2.2
+hbm2-2000          row-bank-column-group  -0.2   -0.6   -1.1   -3.5   -2.3   -6.5   -4.6   +1.7
+gddr6-14000        row-bank-column-group  -0.3   -0.8   -1.4   -7.1   -1.8   -7.0   -7.4   +1.0
 ======================================= ====== ====== ====== ====== ====== ====== ====== ======
 
 The gathers of four at row-bank-column of lpddr5-6400 and ddr4-3200 are fitted (LATE_EIGHTHS); the
@@ -69,7 +71,7 @@ streams share what this model gives them in turn.
 
 from __future__ import annotations
 
-from functools import partial
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +79,9 @@ import numpy.typing as npt
 from archsim.arch.dram import DramDevice, device_clocks, load_device
 from archsim.arch.dram.standards import TimingConstraint, load_standard, standard_constraints
 from archsim.base.errors import ConfigError
+from archsim.base.jit import njit
 from archsim.sim.dram import channel as ch
+from archsim.sim.dram import split
 from archsim.sim.dram.mapping import map_device
 
 __all__ = ["WINDOW_BURSTS", "WRITE_BATCH_BURSTS", "RowDram", "fidelity"]
@@ -93,7 +97,7 @@ WRITE_BATCH_BURSTS = 20
 #: preparing leaves idle, other pieces in the window fill a part: between all of it (0) and nothing
 #: (8). Fitted, the one number of this model that is: to gathers of four bursts on LPDDR5-6400 and
 #: DDR4-3200 at row-bank-column; everything else measured is a check.
-LATE_EIGHTHS = 6
+LATE_EIGHTHS = 7
 
 _RUNS_PER_CALL = 1 << 18  # compiled code comes back in well under 0.2 s, so that Ctrl-C works
 
@@ -102,8 +106,8 @@ def fidelity() -> str:
     """Return what results say of this model: its kind and its measured error."""
     return (
         "row-level, per piece of a row; total time against the command-level controller errs by "
-        "at most: streams 1.8 %, single random bursts 14.2 %, gathers 10.9 %, alternating copies "
-        "13.4 %; the memory streams of 3DGS frames 4.9 %, of a GPU's tiles at the end 28.1 % if "
+        "at most: streams 3.1 %, single random bursts 14.2 %, gathers 9.6 %, alternating copies "
+        "13.8 %; the memory streams of 3DGS frames 4.9 %, of a GPU's tiles at the end 28.1 % if "
         "sent without a pause, 2.2 % as the frame sends them"
     )
 
@@ -144,44 +148,30 @@ class RowDram:
         )  # fmt: skip
         self._burst_bytes = self.device.burst_bytes
         self._beats = int(self.device.organisation.beats_per_clock.value)
-        banks = np.full((self.channels, self.device.banks, ch.B_COUNT), -1, np.int64)
-        banks[:, :, ch.B_ACT :] = -(1 << 40)  # long ago
-        groups = int(self.device.organisation.bank_groups.value)
-        self._counters = np.zeros((self.channels, ch.C_COUNT), np.int64)
-        self._moved_bursts = np.zeros(1, np.int64)
-        self._serve = partial(
-            ch.serve,
-            self._parameters,
-            np.zeros((self.channels, ch.S_COUNT), np.int64),
-            self._counters,
-            banks,
-            np.zeros((self.channels, ch.R_GROUP + groups, ch.R_COUNT), np.int64),
-            np.zeros((self.channels, WINDOW_BURSTS + 1, 3), np.int64),
-            self._moved_bursts,
-        )
+        self._memory = split.idle_memory(self._parameters)
 
     def serve(self, now_ps: int, address: I64, size: I64, write: bool) -> int:
         """Return when a stream that starts at ``now_ps`` has moved its last byte (picoseconds).
 
         ``address`` and ``size`` (bytes, > 0) are the stream's runs, in the order they are asked
-        for. Partial bursts at the ends of a run move whole; a burst that two successive runs of
-        the stream share on a channel moves once.
+        for. Partial bursts at the ends of a run move whole; a burst that ends a run and begins the
+        next moves once.
         """
         rate, scale = self.data_rate_mt_s, self._beats * 10**6
         now = -(-now_ps * rate // scale)
         finish = now
         for first in range(0, address.size, _RUNS_PER_CALL):
             last = min(first + _RUNS_PER_CALL, address.size)
-            finish = max(finish, int(self._serve(now, address, size, first, last, write)))
+            finish = int(_serve(self._memory, now, address, size, first, last, write))
         return -(-finish * scale // rate) if finish > now else now_ps
 
-    def compiled(self) -> tuple[tuple[I64, ...], I64, int, int]:
+    def compiled(self) -> tuple[split.Memory, int, int]:
         """Return what compiled code needs to serve streams of this model itself.
 
-        The arrays that :func:`archsim.sim.dram.channel.serve` takes first, parameters and state;
-        the counter of bursts moved; and the clock: so many clocks take so many picoseconds.
+        What :func:`archsim.sim.dram.split.serve` takes first, and the clock: so many clocks take so
+        many picoseconds.
         """
-        return self._serve.args, self._moved_bursts, self.data_rate_mt_s, self._beats * 10**6
+        return self._memory, self.data_rate_mt_s, self._beats * 10**6
 
     @property
     def burst_bytes(self) -> int:
@@ -196,7 +186,7 @@ class RowDram:
     @property
     def served_bytes(self) -> int:
         """Bytes moved over the pins so far, in whole bursts, all channels together."""
-        return int(self._moved_bursts[0]) * self._burst_bytes
+        return int(self._memory.shared[split.H_BURSTS]) * self._burst_bytes
 
     def counts(self, elapsed_ps: int) -> dict[str, int]:
         """Return the counters of a run that took ``elapsed_ps``.
@@ -207,7 +197,7 @@ class RowDram:
         moved data, ``active_ps/N``, when it had a piece in service and so an open row, and
         ``power_down_ps/N``; a channel with nothing to do counts as precharged.
         """
-        by_channel = self._counters
+        by_channel = self._memory.channels
         total = by_channel.sum(axis=0)
         elapsed = elapsed_ps * self.data_rate_mt_s // (self._beats * 10**6)
         counts = {
@@ -259,15 +249,27 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
     interval, closed = t["nREFI"], t["nRPab"] + t["nRFC"]
     if not refresh:
         interval, closed = 1 << 40, 0
+    block = interleave_bytes // device.burst_bytes
+    stripe = 1 << (bits.low_column_bits + bits.spread_bits + bits.column_bits)
+    # the most bursts at successive addresses that no channel finds in more than one stripe
+    unit = channels * stripe if stripe % block == 0 else math.gcd(stripe, block)
     values = {
         ch.P_CHANNELS: channels,
-        ch.P_INTERLEAVE: interleave_bytes,
         ch.P_BURST_BYTES: device.burst_bytes,
+        ch.P_BURST_BITS: _bits(device.burst_bytes),
+        ch.P_BLOCK: block,
+        ch.P_BLOCK_BITS: _bits(block),
+        ch.P_CHANNEL_BITS: _bits(channels),
+        ch.P_PERIOD: block * channels,
+        ch.P_PERIOD_BITS: _bits(block * channels),
+        ch.P_UNIT: unit,
+        ch.P_UNIT_BITS: _bits(unit),
         ch.P_LOW: bits.low_column_bits,
         ch.P_SPREAD: bits.spread_bits,
         ch.P_COLUMN: bits.column_bits,
         ch.P_BANK: bits.bank_bits,
         ch.P_GROUPS: int(device.organisation.bank_groups.value),
+        ch.P_BANKS: device.banks,
         ch.P_RCD: t["nRCD"],
         ch.P_RP: t["nRP"],
         ch.P_RAS: t["nRAS"],
@@ -297,6 +299,17 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
     for index, value in values.items():
         parameters[index] = value
     return parameters
+
+
+def _bits(number: int) -> int:
+    """Return the logarithm of a power of two, -1 for other numbers."""
+    return number.bit_length() - 1 if number & (number - 1) == 0 else -1
+
+
+@njit()
+def _serve(memory: split.Memory, now: int, address: I64, size: I64, first: int, last: int,
+           write: bool) -> int:  # fmt: skip
+    return split.serve(memory, now, address, size, 0, address.size, first, last, write)
 
 
 def _between(first: str, second: str, constraints: tuple[TimingConstraint, ...]) -> int:

@@ -115,8 +115,8 @@ def by_channel(
 ) -> list[ChannelRequests]:
     """Return the bursts of the streams by channel, each in the streams' order.
 
-    Channels take turns every ``interleave_bytes``. A burst that two successive runs of a stream
-    share on a channel is asked for once.
+    Channels take turns every ``interleave_bytes``. A burst that ends a run and begins the stream's
+    next is asked for once.
     """
     room = int(streams.bursts(burst_bytes).sum())
     channel, stream, line = (np.zeros(room, np.int64) for _ in range(3))
@@ -136,16 +136,15 @@ def by_channel(
 def _expand(ptr: I64, address: I64, size: I64, channels: int, interleave: int, burst: int,
             channel: I64, stream: I64, line: I64) -> int:  # fmt: skip
     count = 0
-    newest = np.zeros(channels, np.int64)
     for s in range(ptr.size - 1):
-        newest[:] = -1
+        newest = -1
         for run in range(ptr[s], ptr[s + 1]):
-            for b in range(address[run] // burst, (address[run] + size[run] - 1) // burst + 1):
+            first = address[run] // burst
+            last = (address[run] + size[run] - 1) // burst
+            for b in range(first + (first == newest), last + 1):
                 block, inside = b * burst // interleave, b * burst % interleave
-                c = block % channels
-                local = (block // channels * interleave + inside) // burst
-                if local != newest[c]:
-                    newest[c] = local
-                    channel[count], stream[count], line[count] = c, s, local
-                    count += 1
+                channel[count], stream[count] = block % channels, s
+                line[count] = (block // channels * interleave + inside) // burst
+                count += 1
+            newest = last
     return count

@@ -67,14 +67,14 @@ LISTS = st.lists(st.lists(RUN, min_size=1, max_size=4), min_size=1, max_size=6)
 def test_channels_get_every_burst_once_in_the_streams_order(lists):
     streams, burst, interleave, channels = as_streams(lists), 16, 32, 3
     expected = [[] for _ in range(channels)]
-    newest = {}
+    newest = None
     for stream, b in bursts_of(streams, burst):
         block, inside = divmod(b * burst, interleave)
         channel = block % channels
         line = (block // channels * interleave + inside) // burst
-        if newest.get((stream, channel)) != line:
+        if newest != (stream, b):
             expected[channel].append((stream, line))
-        newest[stream, channel] = line
+        newest = stream, b
     found = by_channel(streams, channels=channels, interleave_bytes=interleave, burst_bytes=burst)
     assert [list(zip(r.stream.tolist(), r.line.tolist(), strict=True)) for r in found] == expected
 
