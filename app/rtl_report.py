@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,34 +20,33 @@ from archsim.rtl.comparison import (
     compare_runs,
     memory_requests,
 )
-from archsim.rtl.memory_timing import IDEAL, MemoryTiming, recorded_dram
+from archsim.rtl.memory_timing import IDEAL, recorded_dram
+from archsim.rtl.parameters import BURST
 from archsim.rtl.timing import model_tiles
-from archsim.rtl_runs import Prepared, Simulated
+from archsim.rtl_runs import Prepared, build_hardware, golden_quality, simulate
 
 __all__ = ["compare_tiles", "write_comparison"]
 
 _COLOURS = ("#0072B2", "#E69F00")
 
 
-def compare_tiles(
-    prepared: Prepared, simulated: Callable[[MemoryTiming], Simulated], reporter: Reporter
-) -> list[dict[str, Any]]:
+def compare_tiles(prepared: Prepared, reporter: Reporter) -> list[dict[str, Any]]:
     """Return the comparison with ideal memories, and with the machine's DRAM as recorded."""
-    from archsim.arch.machine import Accelerator
-    from archsim.rtl.blocks.slice import BURST
-
-    machine = next(s.machine for s in prepared.run.systems if s.method.kind == "streaminggs")
-    assert isinstance(machine, Accelerator)
+    library = build_hardware(prepared, reporter)
+    quality = golden_quality(prepared, reporter)
     with reporter.step("record the DRAM's responses"):
         coarse, fine = memory_requests(prepared.image, prepared.golden, BURST)
-        recorded = recorded_dram(machine, coarse, fine)
+        recorded = recorded_dram(prepared.machine, coarse, fine)
     rows = []
     for name, memory in (("ideal", IDEAL), ("recorded DRAM", recorded)):
-        done = simulated(memory)
+        done = simulate(prepared, library, memory, reporter)
         with reporter.step("timing model"):
             model = model_tiles(prepared.golden, prepared.parameters, memory)
         row = compare_runs(done.hardware, model, prepared.parameters)
-        rows.append({**row, "memory": name, "psnr_db": done.psnr_db, "equal": done.equal})
+        speed = done.hardware.run.cycles / max(done.seconds, 1e-9)
+        psnr = None if np.isinf(quality[0]) else quality[0]
+        rows.append({**row, "memory": name, "psnr_db": psnr, "equal": done.equal,
+                     "cycles_per_cpu_s": speed})  # fmt: skip
     return rows
 
 
@@ -106,7 +106,8 @@ def _scatter(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "marker": {"color": colour, "size": 7, "opacity": 0.7},
             "hovertemplate": "RTL %{x:,}<br>model %{y:,}<extra></extra>",
         })  # fmt: skip
-    axis = {"type": "log", "zeroline": False}
+    ends = [math.log10(40), math.log10(most * 1.3)]
+    axis = {"type": "log", "zeroline": False, "range": ends, "dtick": 1}
     return {
         "data": traces,
         "layout": {

@@ -17,6 +17,7 @@ from archsim.config import ResolvedRun, load_run
 from archsim.output import to_json, write_folder
 from archsim.progress import Reporter
 from archsim.rtl.golden import GoldenTiles, golden_tiles, tile_image
+from archsim.rtl.memory_timing import MemoryTiming
 from archsim.rtl.parameters import TILE, Parameters, parameters_of
 from archsim.rtl.quality import float_tiles, tile_psnr_db
 from archsim.rtl.scene_image import SceneImage, build_image, frame_constants
@@ -25,7 +26,10 @@ from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.images import to_uint8, write_png
 from archsim.traces.gs3d.workload import load_cameras, load_scene
 
-__all__ = ["Prepared", "Simulated", "choose_tiles", "prepare", "simulate", "write_simulation"]
+__all__ = [
+    "Prepared", "Simulated", "build_hardware", "choose_tiles", "golden_quality", "prepare",
+    "simulate", "write_simulation",
+]  # fmt: skip
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
@@ -35,6 +39,7 @@ class Prepared:
     """A frame's tiles, ready for the hardware."""
 
     run: ResolvedRun
+    machine: Accelerator
     parameters: Parameters
     voxel_size: str | float
     camera: Camera
@@ -45,24 +50,20 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What hardware, golden and float model gave for a frame's tiles.
+    """What the hardware gave for a frame's tiles.
 
     Attributes
     ----------
     hardware
         A :class:`archsim.rtl.simulate.TileRun`.
     equal
-        Tiles whose pixels equal the golden model's, of all.
-    psnr_db, largest
-        Golden model against the float renderer, over tiles that any Gaussian reached.
+        Tiles whose pixels equal the golden model's: all.
     seconds
         CPU time of the hardware's simulation.
     """
 
     hardware: Any
     equal: int
-    psnr_db: float
-    largest: float
     seconds: float
 
 
@@ -112,48 +113,62 @@ def prepare(
     chosen = choose_tiles(tiles, camera)
     with reporter.step("golden model") as done:
         golden = golden_tiles(image, camera, chosen, p, lambda n: done(n, len(chosen)))
-    return Prepared(run, p, voxel_size, camera, chosen, image, golden)
+    return Prepared(run, plan.machine, p, voxel_size, camera, chosen, image, golden)
 
 
-def simulate(prepared: Prepared, reporter: Reporter, memory: Any = None) -> Simulated:
-    """Build the hardware, render the tiles, and hold them to the golden and the float model.
-
-    Raises :class:`CheckError` when a pixel differs from the golden model's.
-    """
+def build_hardware(prepared: Prepared, reporter: Reporter) -> Any:
+    """Return the hardware of a size as a :class:`archsim.rtl.tools.library.Library`."""
     from archsim.rtl.tools.environment import need_package
 
     need_package("amaranth", "rtl")
     from archsim.rtl.blocks.machine import make_machine
-    from archsim.rtl.memory_timing import IDEAL
-    from archsim.rtl.simulate import run_tiles
     from archsim.rtl.tools.library import build_library
 
-    p, golden = prepared.parameters, prepared.golden
+    p = prepared.parameters
     with reporter.step(f"build {p.size} with Verilator (minutes the first time)"):
-        library = build_library(make_machine(p), checks=False, fast=True, optimise="-O2")
+        return build_library(make_machine(p), checks=False, fast=True, optimise="-O2")
+
+
+def simulate(
+    prepared: Prepared, library: Any, memory: MemoryTiming, reporter: Reporter
+) -> Simulated:
+    """Render the tiles in hardware and hold them to the golden model.
+
+    Raises :class:`CheckError` when a pixel differs.
+    """
+    from archsim.rtl.simulate import run_tiles
+
+    p, golden = prepared.parameters, prepared.golden
     constants = frame_constants(prepared.camera, prepared.image.grid)
-    expected = int(golden.visits.loaded.sum()) * p.coarse_interval // p.coarse_filters
+    filters = p.coarse_filters * p.slices
+    expected = max(int(golden.visits.loaded.sum()) * p.coarse_interval // filters, 1)
     with reporter.step("hardware") as done:
         begin = time.process_time()
         hardware = run_tiles(
-            library, prepared.image, golden, constants, p, memory=memory or IDEAL,
-            progress=lambda cycle: done(min(cycle, expected), max(expected, 1)),
+            library, prepared.image, golden, constants, p, memory=memory,
+            progress=lambda cycle: done(min(cycle, expected), expected),
         )  # fmt: skip
         seconds = time.process_time() - begin
     same = (hardware.pixels == golden.pixels).all(axis=(1, 2))
     if not same.all():
         wrong = [prepared.tiles[k] for k in np.flatnonzero(~same)]
-        raise CheckError(f"{len(wrong)} of {same.size} tiles differ from the golden model, "
-                         f"first tile {wrong[0]}",
-                         remedy="report this scene, size and tile: they must be equal")  # fmt: skip
+        raise CheckError(
+            f"{len(wrong)} of {same.size} tiles differ from the golden model, first tile "
+            f"{wrong[0]}",
+            remedy="report this scene, size and tile: they must be equal",
+        )
+    return Simulated(hardware, int(same.sum()), seconds)
+
+
+def golden_quality(prepared: Prepared, reporter: Reporter) -> tuple[float, float]:
+    """Return PSNR in dB and largest difference of the golden model to the float renderer."""
     with reporter.step("float renderer"):
-        floats = float_tiles(prepared.image, prepared.camera, golden)
-    psnr, largest = tile_psnr_db(golden, floats, prepared.camera)
-    return Simulated(hardware, int(same.sum()), psnr, largest, seconds)
+        floats = float_tiles(prepared.image, prepared.camera, prepared.golden)
+    return tile_psnr_db(prepared.golden, floats, prepared.camera)
 
 
 def frame_of(prepared: Prepared, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Return the frame over the configuration's background; tiles not rendered are grey."""
+    """Return the frame over black; tiles not rendered are grey."""
     camera = prepared.camera
     frame = np.full((camera.height + TILE, camera.width + TILE, 3), 0.5, np.float32)
     for (x, y), tile in zip(prepared.golden.origins, tile_image(pixels), strict=True):
@@ -161,7 +176,9 @@ def frame_of(prepared: Prepared, pixels: npt.NDArray[np.int64]) -> npt.NDArray[n
     return to_uint8(frame[: camera.height, : camera.width])
 
 
-def simulation_data(prepared: Prepared, done: Simulated) -> dict[str, Any]:
+def simulation_data(
+    prepared: Prepared, done: Simulated, quality: tuple[float, float]
+) -> dict[str, Any]:
     """Return what ``result.json`` holds of a simulation."""
     hardware, p = done.hardware, prepared.parameters
     total_cycles = hardware.run.cycles
@@ -176,8 +193,8 @@ def simulation_data(prepared: Prepared, done: Simulated) -> dict[str, Any]:
         "voxel_size": prepared.voxel_size,
         "tiles": prepared.tiles,
         "tiles_equal_to_golden": done.equal,
-        "psnr_db": None if np.isinf(done.psnr_db) else done.psnr_db,
-        "largest_difference": done.largest,
+        "psnr_db": None if np.isinf(quality[0]) else quality[0],
+        "largest_difference": quality[1],
         "cycles": hardware.cycles,
         "tile_cycles": [int(c) for c in hardware.tile_cycles],
         "counters": hardware.counters,
@@ -192,9 +209,11 @@ def simulation_data(prepared: Prepared, done: Simulated) -> dict[str, Any]:
     }
 
 
-def write_simulation(prepared: Prepared, done: Simulated, folder: Path) -> dict[str, Any]:
+def write_simulation(
+    prepared: Prepared, done: Simulated, quality: tuple[float, float], folder: Path
+) -> dict[str, Any]:
     """Write ``result.json`` and the image; return the data."""
-    data = simulation_data(prepared, done)
+    data = simulation_data(prepared, done, quality)
     image = frame_of(prepared, done.hardware.pixels)
 
     def fill(where: Path) -> None:

@@ -37,14 +37,21 @@ def sim(
     from rich.console import Console
 
     from archsim.progress import ConsoleReporter, output_console
-    from archsim.rtl_runs import prepare, simulate, write_simulation
+    from archsim.rtl.memory_timing import IDEAL
+    from archsim.rtl_runs import (
+        build_hardware,
+        golden_quality,
+        prepare,
+        simulate,
+        write_simulation,
+    )
     from archsim.rtl_tables import simulation_tables
 
     reporter = ConsoleReporter(Console(stderr=True))
     prepared = prepare(config, assignments or [], size, tiles, reporter)
-    done = simulate(prepared, reporter)
+    done = simulate(prepared, build_hardware(prepared, reporter), IDEAL, reporter)
     folder = out or Path("archsim-out") / "rtl" / f"{prepared.run.name}-{size}-sim"
-    data = write_simulation(prepared, done, folder)
+    data = write_simulation(prepared, done, golden_quality(prepared, reporter), folder)
     console = output_console()
     for table in simulation_tables(data):
         console.print(table)
@@ -63,12 +70,12 @@ def compare(
 
     from archsim.progress import ConsoleReporter, output_console
     from archsim.rtl_report import compare_tiles, write_comparison
-    from archsim.rtl_runs import prepare, simulate
+    from archsim.rtl_runs import prepare
     from archsim.rtl_tables import comparison_tables
 
     reporter = ConsoleReporter(Console(stderr=True))
     prepared = prepare(config, assignments or [], size, tiles, reporter)
-    rows = compare_tiles(prepared, lambda memory: simulate(prepared, reporter, memory), reporter)
+    rows = compare_tiles(prepared, reporter)
     folder = out or Path("archsim-out") / "rtl" / f"{prepared.run.name}-{size}-compare"
     write_comparison(prepared, rows, folder)
     console = output_console()

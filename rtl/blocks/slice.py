@@ -27,12 +27,10 @@ from archsim.rtl.blocks.sorter import BitonicSorter
 from archsim.rtl.blocks.tile_controller import ADDRESS_BITS, COUNT_BITS, TileController
 from archsim.rtl.blocks.tokens import TILE_BITS
 from archsim.rtl.blocks.voxel_sorter import VoxelSorter
-from archsim.rtl.parameters import Parameters
+from archsim.rtl.parameters import BURST, Parameters
 
-__all__ = ["BURST", "COUNTERS", "MONITORED", "Slice", "frame_ports"]
+__all__ = ["COUNTERS", "MONITORED", "Slice", "frame_ports"]
 
-#: Beats of a coarse request.
-BURST = 16
 #: Streams whose cycles are counted by state once the tables are loaded, upstream to downstream:
 #: voxels in order, visits, coarse filters' items and results, fine filter's items and results,
 #: depths to sort, Gaussians to render.

@@ -1,0 +1,79 @@
+"""The timing model's closed forms, on golden traces made by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from archsim.rtl.arithmetic.cycles import UnitCycles
+from archsim.rtl.golden import GoldenTiles, Visits
+from archsim.rtl.memory_timing import MemoryTiming
+from archsim.rtl.parameters import Parameters
+from archsim.rtl.timing import model_tiles
+
+P = Parameters(machine="test", size="test", slices=1, coarse_filters=1, coarse_interval=8,
+               fine_interval=8, lanes=8, sh_degree=0)  # fmt: skip
+
+
+def trace(loaded: list[int], kept: list[int], subtiles: int, tiles: int = 1,
+          live: int = 100) -> GoldenTiles:  # fmt: skip
+    """One visit per tile; what is kept is stored and meets ``subtiles`` subtiles."""
+    count = len(loaded)
+    flags = [np.arange(n) < k for n, k in zip(loaded, kept, strict=True)]
+    stored = np.array(kept, np.int64)
+    zeros = np.zeros(count, np.int64)
+    entered = np.array(loaded, np.int64)
+    visits = Visits(np.arange(count), zeros, entered, stored, stored, stored * subtiles, zeros,
+                    stored, np.full(count, live))  # fmt: skip
+    work = [np.full(k, subtiles) for k in kept]
+    return GoldenTiles(np.zeros((tiles, 2), np.int64), np.zeros((tiles, 256, 4), np.int64), {},
+                       np.full(tiles, 50), visits, flags, flags, work, 0)  # fmt: skip
+
+
+def test_a_tile_without_voxels_takes_the_pipeline_and_its_drain() -> None:
+    cycles = UnitCycles.of(P)
+    run = model_tiles(trace([], [], 0, tiles=3), P)
+    assert (run.tile_cycles[1:] == cycles.drain).all()
+    assert cycles.drain == 1 + 17 + 2 * 32
+
+
+def test_the_slowest_stage_sets_the_pace() -> None:
+    cycles = UnitCycles.of(P)
+    filtered = model_tiles(trace([4000], [4], 1), P).finish[0]
+    assert 4000 * 8 < filtered < 4000 * 8 + 400
+    rendered = model_tiles(trace([1000], [1000], 4), P).finish[0]
+    assert 1000 * (8 + 4 * cycles.subtile) < rendered < 1000 * (8 + 4 * cycles.subtile) + 2500
+
+
+def test_two_coarse_filters_halve_their_time() -> None:
+    golden = trace([4000], [4], 1)
+    one, two = (model_tiles(golden, replace(P, coarse_filters=n)).finish[0] for n in (1, 2))
+    assert one - two == 4000 * 8 // 2
+
+
+def test_slow_memory_delays_the_first_and_the_last_record() -> None:
+    golden = trace([400], [40], 1)
+    fast = model_tiles(golden, P).finish[0]
+    slow = model_tiles(golden, P, MemoryTiming(coarse_latency=101, fine_latency=51)).finish[0]
+    assert fast + 100 <= slow <= fast + 150
+
+
+def test_a_stop_saves_the_visits_behind_it() -> None:
+    def tile(live: int) -> int:
+        golden = trace([800, 800, 800, 800], [80, 0, 0, 0], 4, live=live)
+        visits = golden.visits
+        one = Visits(np.zeros(4, np.int64), *list(vars(visits).values())[1:])
+        merged = GoldenTiles(golden.origins, golden.pixels, {}, golden.order_cycles, one,
+                             golden.keep, golden.drawn, golden.work, 0)  # fmt: skip
+        return int(model_tiles(merged, P).finish[0])
+
+    assert tile(0) < tile(100) - 800 * 8
+
+
+def test_sorting_takes_the_sorters_own_cycles() -> None:
+    pytest.importorskip("amaranth")
+    from archsim.rtl.blocks.sorter import BitonicSorter
+
+    lengths = np.array([1, 16, 17, 32, 33, 100, 1000])
+    sorter = BitonicSorter(key_bits=23, value_bits=10, entries=1024)
+    np.testing.assert_array_equal(UnitCycles.of(P).sort(lengths), sorter.cycles(lengths))
