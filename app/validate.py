@@ -26,7 +26,7 @@ from archsim.words import DASH
 __all__ = ["data_folder", "rows_table", "validate"]
 
 _FILE_WIDTH = 160
-_STYLE = {"pass": "green", "miss": "bold red", "skip": "yellow"}
+_STYLE = {"pass": "green", "miss": "bold red", "skip": "yellow", "fit": "dim"}
 
 
 def data_folder(named: Path | None) -> Path | None:
@@ -155,6 +155,8 @@ def _summary(rows: Sequence[Row]) -> Text:
     new = unexplained(rows)
     known = Counter(row.deviation for row in rows if row.deviation is not None)
     text = Text(f"{counts['pass']} pass, {counts['miss']} miss, {counts['skip']} skip", "bold")
+    if counts["fit"]:
+        text.append(f", {counts['fit']} fit (no verdict: the model was fitted to them)", "bold")
     if known:
         text.append(f"\n{known.total()} of the misses are known: see DEVIATIONS.md", "yellow")
         for name, count in known.most_common():

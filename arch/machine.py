@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from archsim.arch.dram import list_devices
+from archsim.arch.generation import list_generations
 from archsim.arch.operations import list_operation_libraries
 from archsim.arch.sourced import Count, Fraction, Part, Positive, Sourced
 from archsim.base.problems import one_of
@@ -14,12 +15,16 @@ from archsim.base.problems import one_of
 __all__ = [
     "Accelerator",
     "Buffer",
+    "Cache",
     "Fifo",
     "FunctionalUnit",
     "Gpu",
+    "GpuMemory",
     "Machine",
+    "MemoryController",
     "MemorySystem",
     "PowerMode",
+    "SmFacts",
 ]
 
 
@@ -29,6 +34,10 @@ def _device(name: str) -> str:
 
 def _library(name: str) -> str:
     return _known(name, "operation library", list_operation_libraries())
+
+
+def _generation(name: str) -> str:
+    return _known(name, "GPU generation", list_generations())
 
 
 def _known(name: str, what: str, known: list[str]) -> str:
@@ -134,7 +143,7 @@ class PowerMode(Part):
 
 
 class SmFacts(Part):
-    """One streaming multiprocessor."""
+    """One streaming multiprocessor; rates are results per cycle."""
 
     warps: Count
     threads: Count
@@ -143,7 +152,14 @@ class SmFacts(Part):
     shared_bytes: Count
     issue_per_cycle: Count = Field(description="warp instructions per cycle")
     fp32_lanes: Count
+    fp16_lanes: Count = Field(description="FP16 results of the vector units, two to a word")
+    int32_lanes: Count
     sfu_lanes: Count
+    tensor_macs: Count = Field(
+        description="FP16 multiply-adds of the tensor cores with FP32 accumulation, dense"
+    )
+    shared_bytes_per_cycle: Count
+    l2_bytes_per_cycle: Count = Field(description="between this multiprocessor and the L2")
 
 
 class Cache(Part):
@@ -153,6 +169,30 @@ class Cache(Part):
     line_bytes: Count
     sector_bytes: Count
     ways: Count
+    copies: Count = Field(
+        description="of a line that all multiprocessors read: partitions that each keep their own"
+    )
+    bytes_per_cycle: Count = Field(description="all slices together, at the GPU's clock")
+
+
+class MemoryController(Part):
+    """The GPU's way to its DRAM: what it keeps in flight, and how it turns the bus."""
+
+    outstanding_reads: Count = Field(description="sectors in flight to one channel")
+    read_latency_ns: Positive = Field(description="from such a read's request to its data, loaded")
+    pin_fraction: Fraction = Field(
+        description="of the pin rate that large streams of reads sustain, in closed forms; the "
+        "task graph asks the DRAM model"
+    )
+    write_cost: Positive = Field(
+        description="pin time of a written byte, turns of the bus included, over a read byte's"
+    )
+
+
+class GpuMemory(MemorySystem):
+    """DRAM behind a GPU's own memory controller."""
+
+    controller: MemoryController
 
 
 class GpuEnergy(Part):
@@ -161,7 +201,22 @@ class GpuEnergy(Part):
     instruction_pj: Sourced = Field(description="one thread-level instruction, fetch to write-back")
     fp32_pj: Sourced = Field(description="one FP32 multiply-add, added to the instruction")
     sfu_pj: Sourced
+    tensor_mac_pj: Sourced = Field(description="one FP16 multiply-add of a tensor core, operands")
     l2_byte_pj: Sourced
+
+
+class Rail(Part):
+    """A supply rail of the module: what hangs on it, and its share of the idle power."""
+
+    idle_fraction: Sourced = Field(description="share of the idle power, relative to the others'")
+    components: tuple[str, ...] = Field(description="energy components, with * as in file names")
+
+
+class Warmup(Part):
+    """Clocks after idle: the governor raises them while the GPU is busy."""
+
+    cold_fraction: Fraction = Field(description="of the mode's clock at the first kernel")
+    ramp_ms: Positive = Field(description="busy time until the mode's clock is reached")
 
 
 class Gpu(Part):
@@ -170,17 +225,20 @@ class Gpu(Part):
     kind: Literal["gpu"]
     name: str
     title: str
+    generation: Annotated[str, AfterValidator(_generation)] = Field(
+        description="whose fitted parameters apply: a gpu table of arch, e.g. ampere"
+    )
     default_mode: str = Field(description="the mode the module ships in")
     modes: dict[str, PowerMode]
+    warmup: Warmup
     sm: SmFacts
     l2: Cache
     launch_ns: Sourced = Field(description="launch overhead between dependent kernels")
-    issue_efficiency: Fraction = Field(description="issue slots used by a compute-bound kernel")
-    read_fraction: Fraction = Field(
-        description="DRAM reads the GPU sustains on large streams, as a fraction of the pin rate"
-    )
     energy: GpuEnergy
-    memory: MemorySystem
+    rails: dict[str, Rail] = Field(
+        default={}, description="a component hangs on the first that names it; none: one input"
+    )
+    memory: GpuMemory
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ and times that the run recorded; nothing is fitted to a published result.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 from archsim.arch.dram import energy_breakdown_pj, load_device
 from archsim.arch.machine import Accelerator, Gpu, MemorySystem
@@ -23,7 +24,7 @@ from archsim.base.problems import one_of
 from archsim.sim.area import logic_area_mm2
 from archsim.sim.result import GPU_IDLE
 
-__all__ = ["ENERGY_BOUNDARY", "energy_by_component_pj"]
+__all__ = ["ENERGY_BOUNDARY", "energy_by_component_pj", "energy_by_rail_pj"]
 
 #: kind of machine -> what its energy holds and what it leaves out, for people who compare them
 ENERGY_BOUNDARY = {
@@ -54,7 +55,7 @@ def energy_by_component_pj(
         Counts by ``component/action``, as :class:`archsim.sim.program.Program` documents. On an
         accelerator: ``<unit>/items``, ``<unit>/<operation>``, ``<fifo>/items``,
         ``<buffer>/read_bytes`` and ``<buffer>/write_bytes``; on a GPU ``sm/instructions``,
-        ``sm/fp32``, ``sm/sfu`` and ``l2/bytes``.
+        ``sm/fp32``, ``sm/sfu``, ``sm/tensor`` and ``l2/bytes``.
     dram_counts
         The counters of :class:`archsim.sim.dram.row.RowDram`.
 
@@ -73,6 +74,35 @@ def energy_by_component_pj(
         parts.update(_leakage(machine, time_ps))
     controller = machine.memory.controller_byte_pj.interval * dram_counts.get("bytes", 0)
     return {**parts, "memory controller": controller, **_dram(machine.memory, time_ps, dram_counts)}
+
+
+def energy_by_rail_pj(machine: Gpu, parts: Mapping[str, Interval]) -> dict[str, Interval]:
+    """Return the energy of a GPU's module by supply rail; the rails add up to the components.
+
+    A component hangs on the first rail that names it; idle energy is shared out as the rails say.
+    Modules without rails have the one ``input``. Raises :class:`ConfigError` for a component that
+    no rail names.
+    """
+    if not machine.rails:
+        return {"input": sum(parts.values(), _NOTHING)}
+    whole = sum(rail.idle_fraction.value for rail in machine.rails.values())
+    idle = parts.get(GPU_IDLE, _NOTHING)
+    rails = {
+        name: idle * (rail.idle_fraction.value / whole) for name, rail in machine.rails.items()
+    }
+    for component, energy in parts.items():
+        if component == GPU_IDLE:
+            continue
+        for name, rail in machine.rails.items():
+            if any(fnmatchcase(component, pattern) for pattern in rail.components):
+                rails[name] = rails[name] + energy
+                break
+        else:
+            raise ConfigError(
+                f"{machine.name}: no rail supplies {component}",
+                remedy="name it in the components of one of the rails",
+            )
+    return rails
 
 
 def _power(power_mw: Interval, time_ps: int) -> Interval:
@@ -165,6 +195,7 @@ def _gpu(machine: Gpu, mode: str, actions: Mapping[str, int], time_ps: int) -> d
         "sm/instructions": ("gpu/instructions", cost.instruction_pj),
         "sm/fp32": ("gpu/fp32", cost.fp32_pj),
         "sm/sfu": ("gpu/sfu", cost.sfu_pj),
+        "sm/tensor": ("gpu/tensor", cost.tensor_mac_pj),
         "l2/bytes": ("gpu/l2", cost.l2_byte_pj),
     }
     unknown = [action for action in actions if action not in prices]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from archsim.arch.dram import load_device
+from archsim.arch.generation import load_generation
 from archsim.arch.machine import Accelerator, Gpu
 from archsim.arch.operations import load_operations, logic_table
 from archsim.arch.scaling import energy_factor, scaling_table
@@ -34,7 +35,8 @@ class Constant:
 def constants(machine: Accelerator | Gpu, mode: str | None = None) -> list[Constant]:
     """Return the constants that ``machine`` rests on, its tables included, in reading order.
 
-    Places start with ``machine``, ``dram``, ``operations``, ``sram``, ``logic`` or ``scaling``.
+    Places start with ``machine``, ``dram``, ``generation``, ``operations``, ``sram``, ``logic``
+    or ``scaling``.
     With ``mode`` given, the machine's other power modes are left out.
     """
     found = []
@@ -43,6 +45,8 @@ def constants(machine: Accelerator | Gpu, mode: str | None = None) -> list[Const
         if mode is None or not in_modes or constant.place.startswith(f"machine.modes.{mode}."):
             found.append(constant)
     found += _walk(load_device(machine.memory.device), "dram")
+    if isinstance(machine, Gpu):
+        found += _walk(load_generation(machine.generation), "generation")
     if isinstance(machine, Accelerator):
         found += _accelerator(machine)
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from archsim.arch.dram import load_device
+from archsim.arch.generation import Generation, load_generation
 from archsim.arch.load import power_mode
 from archsim.arch.machine import Gpu, PowerMode, SmFacts
 from archsim.base.errors import ConfigError
@@ -59,23 +61,31 @@ def resident_blocks(sm: SmFacts, block: BlockShape) -> int:
     return held
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: it keys caches
 class Device:
-    """A GPU in one power mode."""
+    """A GPU in one power mode, warm unless a share of its clock is given."""
 
     machine: Gpu
     mode_name: str
     mode: PowerMode
+    generation: Generation
+    clock_fraction: float = 1.0
 
     @staticmethod
-    def of(machine: Gpu, mode: str | None) -> Device:
+    def of(machine: Gpu, mode: str | None = None) -> Device:
         """Return the machine in ``mode``, or in the mode it ships in for ``None``.
 
         Raises :class:`ConfigError` when the machine has no mode of this name.
         """
         name = power_mode(machine, mode)
         assert name is not None  # every GPU has a default mode
-        return Device(machine, name, machine.modes[name])
+        return Device(machine, name, machine.modes[name], load_generation(machine.generation))
+
+    def after(self, busy_ms: float) -> Device:
+        """Return the GPU after it has been busy for so long from idle: its governor's ramp."""
+        warmup = self.machine.warmup
+        cold, share = warmup.cold_fraction.value, min(busy_ms / warmup.ramp_ms.value, 1.0)
+        return replace(self, clock_fraction=cold + (1 - cold) * share)
 
     @property
     def sms(self) -> int:
@@ -83,38 +93,57 @@ class Device:
         return int(self.mode.sms.value)
 
     @property
-    def launch_ps(self) -> int:
-        """Gap before a kernel that depends on the one before it."""
-        return round(self.machine.launch_ns.value * 1000)
+    def clock_mhz(self) -> float:
+        """The clock of multiprocessors and L2."""
+        return self.mode.gpu_clock_mhz.value * self.clock_fraction
 
-    def busy_ps(self, issue_slots: I64, fp32_slots: I64, sfu_slots: I64) -> I64:
-        """Return how long one multiprocessor computes, in whole cycles as picoseconds.
-
-        Slots are warp instructions, a masked lane costing as much as an active one. The longest
-        of three bounds counts: issue (``issue_per_cycle x issue_efficiency`` a cycle), FP32
-        lanes and special-function lanes (32 lanes of a warp over the lanes there are).
-        """
-        sm = self.machine.sm
-        rate = sm.issue_per_cycle.value * self.machine.issue_efficiency.value
-        cycles = np.maximum(
-            np.maximum(
-                np.ceil(issue_slots / rate), np.ceil(fp32_slots * _WARP / sm.fp32_lanes.value)
-            ),
-            np.ceil(sfu_slots * _WARP / sm.sfu_lanes.value),
-        ).astype(np.int64)
-        khz = round(self.mode.gpu_clock_mhz.value * 1000)
-        duration: I64 = -(-cycles * 10**9 // khz)
-        return duration
+    @cached_property
+    def rates(self) -> tuple[float, ...]:
+        """What each pipe of a multiprocessor does in a cycle, in the order of ``work.PIPES``."""
+        sm, generation = self.machine.sm, self.generation
+        return (
+            sm.issue_per_cycle.value * generation.issue_fraction.value,
+            sm.fp32_lanes.value,
+            sm.fp16_lanes.value,
+            sm.int32_lanes.value,
+            sm.sfu_lanes.value,
+            sm.tensor_macs.value * generation.tensor_fraction.value,
+            sm.shared_bytes_per_cycle.value,
+            sm.l2_bytes_per_cycle.value,
+        )
 
     @property
+    def launch_ps(self) -> int:
+        """The host's time for a launch."""
+        return round(self.machine.launch_ns.value * 1000)
+
+    @property
+    def kernel_ps(self) -> int:
+        """A kernel's own time, before its first and after its last block."""
+        return round(self.generation.kernel_ns.value * 1000)
+
+    @cached_property
     def pin_gb_s(self) -> float:
         """Peak DRAM rate of the mode."""
         memory = self.machine.memory
         channel = load_device(memory.device).bandwidth_gb_s(self.mode.memory_mt_s.value)
         return channel * memory.channels.value
 
+    @cached_property
+    def read_gb_s(self) -> float:
+        """Rate of reads that the controller's sectors in flight allow."""
+        memory, sector = self.machine.memory, self.machine.l2.sector_bytes.value
+        per_channel = memory.controller.outstanding_reads.value * sector
+        return memory.channels.value * per_channel / memory.controller.read_latency_ns.value
+
     def read_ps(self, size_bytes: I64) -> I64:
-        """Return how long the path from DRAM to the L2 takes to carry reads of these sizes."""
-        rate = self.pin_gb_s * self.machine.read_fraction.value
-        duration: I64 = np.ceil(size_bytes * (1000 / rate)).astype(np.int64)
+        """Return how long the controller takes at least to bring reads of these sizes."""
+        duration: I64 = np.ceil(size_bytes * (1000 / self.read_gb_s)).astype(np.int64)
         return duration
+
+    def dram_ns(self, read_bytes: float, write_bytes: float) -> float:
+        """Return how long large streams take: by the pins, or by the reads in flight."""
+        controller = self.machine.memory.controller
+        moved = read_bytes + write_bytes * controller.write_cost.value
+        by_pins = moved / (self.pin_gb_s * controller.pin_fraction.value)
+        return max(by_pins, read_bytes / self.read_gb_s)

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 from archsim.arch.sourced import Sourced
 
-__all__ = ["BLOCK_REGISTERS", "COSTS", "Cost", "assumed_costs"]
+__all__ = [
+    "BLEND_CHAIN_CYCLES",
+    "BLOCK_REGISTERS",
+    "BRANCHING_SHARE",
+    "COSTS",
+    "TEST_CHAIN_CYCLES",
+    "Cost",
+    "assumed_costs",
+]
 
 
 @dataclass(frozen=True)
@@ -94,11 +102,31 @@ BLOCK_REGISTERS = _counted(
     40, 32, 64, "estimate for the render kernel of diff-gaussian-rasterization (59f5f77)"
 )
 
+#: Of the issue slots that a loop of multiply-adds reaches, those that these kernels do.
+BRANCHING_SHARE = _counted(
+    0.8, 0.53, 1.0, "guess for branching kernels that read shared memory and synchronise blocks"
+)
+
+#: Dependent latency of one entry for a warp of the render kernel.
+TEST_CHAIN_CYCLES = _counted(
+    115,
+    85,
+    150,
+    "a shared-memory read of 29 cycles, about twelve dependent operations of 4, an "
+    "exponential of 23 and a branch; latencies of gpgpu-sim_distribution SM87_ORIN (708e053)",
+)
+BLEND_CHAIN_CYCLES = _counted(
+    65, 40, 90, "an L1 hit of 39 cycles and six dependent operations of 4; the same latencies"
+)
+
 
 def assumed_costs() -> dict[str, str]:
     """Return every estimate above as dotted place -> what it rests on, for reports."""
     places = {f"tile_raster.{name}.instructions": cost.instructions for name, cost in COSTS.items()}
     places["tile_raster.render.registers"] = BLOCK_REGISTERS
+    places["tile_raster.issue_share"] = BRANCHING_SHARE
+    places["tile_raster.render.test_chain_cycles"] = TEST_CHAIN_CYCLES
+    places["tile_raster.render.blend_chain_cycles"] = BLEND_CHAIN_CYCLES
     return {
         place: f"{c.value:g} [{c.low:g}, {c.high:g}]: {c.source}" for place, c in places.items()
     }

@@ -15,6 +15,7 @@ that it fetches, but a colour only where it blends: once per tile, the other war
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,14 +24,30 @@ import numpy.typing as npt
 
 from archsim.sim.gpu.cache import Gather, run_gather
 from archsim.sim.gpu.device import BlockShape, Device, resident_blocks
-from archsim.sim.gpu.kernels import Kernel, Stream, Totals, cut_blocks
+from archsim.sim.gpu.pieces import (
+    Grid,
+    Kernel,
+    Stream,
+    Totals,
+    cut_blocks,
+    gathered_runs,
+    grid_of,
+    timelines,
+)
 from archsim.sim.gpu.runs import Layout, join, picked, scattered, spans
-from archsim.sim.gs3d.tile_raster_costs import BLOCK_REGISTERS, COSTS
+from archsim.sim.gs3d.tile_raster_costs import (
+    BLEND_CHAIN_CYCLES,
+    BLOCK_REGISTERS,
+    BRANCHING_SHARE,
+    COSTS,
+    TEST_CHAIN_CYCLES,
+)
 from archsim.sim.program import MemoryRuns
 from archsim.traces.trace import Trace
 
 __all__ = ["Sort", "tile_raster_kernels"]
 
+F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Sort = Literal["onesweep", "two-sweep"]
 
@@ -116,11 +133,12 @@ def _frame(trace: Trace, device: Device) -> _Frame:
 
 
 class _Work:
-    """Adds up warp-level slots by piece and thread-level totals."""
+    """Adds up warp-level slots by piece (or by block) and thread-level totals."""
 
-    def __init__(self, pieces: int) -> None:
-        self.slots = [np.zeros(pieces, np.float64) for _ in range(3)]
-        self.totals = np.zeros(3, np.float64)
+    def __init__(self, frame: _Frame, pieces: int) -> None:
+        self._frame = frame
+        self.slots = np.zeros((3, pieces))
+        self.totals = np.zeros(3)
 
     def add(self, cost: str, warps: npt.ArrayLike, threads: int, times: float = 1) -> None:
         """Count units of work: by piece for warps (each warp once), in total for active lanes."""
@@ -129,23 +147,43 @@ class _Work:
             self.slots[kind] += np.asarray(warps, np.float64) * (each.value * times)
             self.totals[kind] += threads * each.value * times
 
+    def cycles(self) -> F64:
+        """Return the cycles that each piece keeps one multiprocessor's pipes busy, at the longest.
+
+        Slots are warp instructions, a masked lane costing as much as an active one.
+        """
+        rates, lanes = self._frame.device.rates, _WARP
+        issue = self.slots[0] / (rates[0] * BRANCHING_SHARE.value)
+        of_lanes = np.maximum(self.slots[1] * lanes / rates[1], self.slots[2] * lanes / rates[4])
+        longest: F64 = np.maximum(issue, of_lanes)
+        return longest
+
+    def totals_with(self, l2_bytes: int) -> Totals:
+        """Return the totals as action counts."""
+        instructions, fp32, sfu = (round(float(t)) for t in self.totals)
+        return Totals(instructions, fp32, sfu, l2_bytes)
+
     def kernel(
         self,
         name: str,
+        items: I64,
         reads: tuple[Stream, ...],
         writes: tuple[Stream, ...],
         *,
-        in_flight: int,
-        l2_bytes: int | None = None,
+        trips: float = 2,
         launches: int = 1,
+        waits: bool = False,
     ) -> Kernel:
-        """Return the kernel; L2 traffic is what its streams move unless given."""
-        issue, fp32, sfu = (np.ceil(s).astype(np.int64) for s in self.slots)
-        if l2_bytes is None:
-            l2_bytes = sum(int(s.runs.size.sum()) for s in (*reads, *writes))
-        instructions, fp32_total, sfu_total = (round(float(t)) for t in self.totals)
-        totals = Totals(instructions, fp32_total, sfu_total, l2_bytes)
-        return Kernel(name, issue, fp32, sfu, reads, writes, in_flight, totals, launches)
+        """Return a kernel of one thread per item; ``items`` are the pieces' borders.
+
+        Its L2 traffic is what its streams move.
+        """
+        moved = sum(int(s.runs.size.sum()) for s in (*reads, *writes))
+        grid = Grid(-(-np.diff(items) // _BLOCK), BlockShape(_BLOCK, 40, 0), trips)
+        return Kernel(
+            name, grid_of(grid, self.cycles(), self._frame.device), reads, writes,
+            self._frame.in_flight, self.totals_with(moved), launches, waits,
+        )  # fmt: skip
 
 
 def _warps(edges: I64) -> I64:
@@ -159,7 +197,7 @@ def _preprocess(frame: _Frame, coefficients: int) -> Kernel:
     active = warp[np.flatnonzero(np.diff(warp, prepend=-1))]  # warps with a visible lane
     active_warps = np.diff(np.searchsorted(active, edges // _WARP))
     active_warps[-1] = active.size - int(active_warps[:-1].sum())
-    work = _Work(edges.size - 1)
+    work = _Work(frame, edges.size - 1)
     work.add("preprocess/gaussian", _warps(edges), frame.gaussians)
     front_warps = np.add.reduceat(-(-frame.in_front // _WARP), edges[:-1] // _BLOCK)
     work.add("preprocess/in_front", np.maximum(front_warps, active_warps),
@@ -192,7 +230,7 @@ def _preprocess(frame: _Frame, coefficients: int) -> Kernel:
             visible(frame.rgb, _RGB))),
         Stream("preprocess.covariance", _ahead(frame, cov3d, _COV3D, edges)),
     )  # fmt: skip
-    return work.kernel("preprocess", reads, writes, in_flight=frame.in_flight)
+    return work.kernel("preprocess", edges, reads, writes, trips=3)
 
 
 def _ahead(frame: _Frame, base: int, item_bytes: int, edges: I64) -> MemoryRuns:
@@ -206,12 +244,12 @@ def _ahead(frame: _Frame, base: int, item_bytes: int, edges: I64) -> MemoryRuns:
 
 def _scan(frame: _Frame) -> Kernel:
     edges = frame.cut(frame.gaussians)
-    work = _Work(edges.size - 1)
+    work = _Work(frame, edges.size - 1)
     work.add("scan/item", _warps(edges), frame.gaussians)
     reads = (Stream("scan.tiles", spans(frame.tiles_touched, edges * 4, frame.sector)),)
     writes = (Stream("scan.offsets", spans(frame.offset, edges * 4, frame.sector)),)
     # CUB initialises the look-back state in a kernel of its own
-    return work.kernel("scan", reads, writes, in_flight=frame.in_flight, launches=2)
+    return work.kernel("scan", edges, reads, writes, launches=2)
 
 
 def _duplicate(frame: _Frame) -> Kernel:
@@ -221,7 +259,7 @@ def _duplicate(frame: _Frame) -> Kernel:
     longest = np.maximum.reduceat(frame.touched, heads)  # a warp loops as its longest lane
     borders = np.searchsorted(warp[heads], -(-edges // _WARP))
     steps = np.diff(np.concatenate([[0], np.cumsum(longest)])[borders])
-    work = _Work(edges.size - 1)
+    work = _Work(frame, edges.size - 1)
     work.add("duplicate/gaussian", _warps(edges), frame.gaussians)
     work.add("duplicate/visible", np.diff(borders), index.size)
     work.add("duplicate/pair", steps, frame.pairs)
@@ -235,7 +273,7 @@ def _duplicate(frame: _Frame) -> Kernel:
     )  # fmt: skip
     writes = (Stream("duplicate.pairs", _pairs(frame, 0, written)),)
     # the host reads the number of pairs back before it launches this kernel
-    return work.kernel("duplicate", reads, writes, in_flight=frame.in_flight, launches=2)
+    return work.kernel("duplicate", edges, reads, writes, waits=True)
 
 
 def _pairs(frame: _Frame, buffer: int, edges: I64) -> MemoryRuns:
@@ -255,20 +293,18 @@ def _scattered_pairs(frame: _Frame, buffer: int, pieces: int, digits: int) -> Me
 
 def _onesweep(frame: _Frame, passes: int) -> list[Kernel]:
     edges = frame.cut(frame.pairs)
-    work = _Work(edges.size - 1)
+    work = _Work(frame, edges.size - 1)
     work.add("histogram/digit", _warps(edges), frame.pairs, times=passes)
     keys = Stream("sort.histogram", spans(frame.keys[0], edges * _KEY_BYTES, frame.sector))
     # the histograms' prefix sums are a kernel of their own
-    kernels = [work.kernel("sort histogram", (keys,), (), in_flight=frame.in_flight, launches=2)]
+    kernels = [work.kernel("sort histogram", edges, (keys,), (), launches=2)]
     for turn in range(passes):
-        work = _Work(edges.size - 1)
+        work = _Work(frame, edges.size - 1)
         work.add("pass/pair", _warps(edges), frame.pairs)
         read = Stream("sort.pairs", _pairs(frame, turn % 2, edges))
         write = Stream("sort.pairs", _scattered_pairs(
             frame, (turn + 1) % 2, edges.size - 1, 1 << _DIGITS["onesweep"]))  # fmt: skip
-        kernels.append(
-            work.kernel(f"sort pass {turn}", (read,), (write,), in_flight=frame.in_flight)
-        )
+        kernels.append(work.kernel(f"sort pass {turn}", edges, (read,), (write,), trips=4))
     return kernels
 
 
@@ -276,7 +312,7 @@ def _two_sweep(frame: _Frame, passes: int) -> list[Kernel]:
     edges = frame.cut(frame.pairs)
     kernels = []
     for turn in range(passes):
-        up, down = _Work(edges.size - 1), _Work(edges.size - 1)
+        up, down = _Work(frame, edges.size - 1), _Work(frame, edges.size - 1)
         up.add("upsweep/pair", _warps(edges), frame.pairs)
         keys = spans(frame.keys[turn % 2], edges * _KEY_BYTES, frame.sector)
         down.add("pass/pair", _warps(edges), frame.pairs)
@@ -284,25 +320,23 @@ def _two_sweep(frame: _Frame, passes: int) -> list[Kernel]:
         write = Stream("sort.pairs", _scattered_pairs(
             frame, (turn + 1) % 2, edges.size - 1, 1 << _DIGITS["two-sweep"]))  # fmt: skip
         kernels.append(up.kernel(
-            f"sort upsweep {turn}", (Stream("sort.histogram", keys),), (),
-            in_flight=frame.in_flight))  # fmt: skip
+            f"sort upsweep {turn}", edges, (Stream("sort.histogram", keys),), ()))  # fmt: skip
         # the scan of the digit counts is a kernel of its own
         kernels.append(down.kernel(
-            f"sort pass {turn}", (read,), (write,), in_flight=frame.in_flight,
-            launches=2))  # fmt: skip
+            f"sort pass {turn}", edges, (read,), (write,), trips=4, launches=2))  # fmt: skip
     return kernels
 
 
 def _ranges(frame: _Frame, tiles: int, buffer: int) -> Kernel:
     edges = frame.cut(frame.pairs)
-    work = _Work(edges.size - 1)
+    work = _Work(frame, edges.size - 1)
     work.add("ranges/pair", _warps(edges), frame.pairs)
     sorted_keys = spans(frame.keys[buffer], edges * _KEY_BYTES, frame.sector)
     share = np.linspace(0, tiles * 8, edges.size).astype(np.int64)
     writes = (Stream("ranges.tiles", spans(frame.layout.place(tiles * 8), share, frame.sector)),)
     # the table is cleared by a memset just before
-    return work.kernel("ranges", (Stream("ranges.keys", sorted_keys),), writes,
-                       in_flight=frame.in_flight, launches=2)  # fmt: skip
+    return work.kernel("ranges", edges, (Stream("ranges.keys", sorted_keys),), writes,
+                       launches=2)  # fmt: skip
 
 
 def _render(frame: _Frame, trace: Trace, buffer: int) -> Kernel:
@@ -324,27 +358,47 @@ def _render(frame: _Frame, trace: Trace, buffer: int) -> Kernel:
         ),
         frame.device.machine.l2, resident,
     )  # fmt: skip
-    edges = np.arange(0, tiles, -(-tiles // _RENDER_PIECES))
     warps = _BLOCK // _WARP
-    work = _Work(tiles)
+    work = _Work(frame, tiles)
     work.add("render/pixel", np.full(tiles, warps), tiles * _BLOCK)
     work.add("render/fetch", batches * warps, int(batches.sum()) * _BLOCK)
     work.add("render/test", column["tile.warp_iterations"], int(column["tile.alpha_tests"].sum()))
     work.add("render/blend", column["tile.warp_blend_iterations"],
              int(column["tile.blends"].sum()))  # fmt: skip
-    work.slots = [np.add.reduceat(slots, edges) for slots in work.slots]
-    borders = np.concatenate([edges, [tiles]])
-    misses = MemoryRuns(gather.misses.ptr[borders], gather.misses.address, gather.misses.size)
-    pixels, written = _pixels(frame, trace, borders)
-    per_piece = int(edges[1]) if edges.size > 1 else tiles
-    return work.kernel(
-        "render", (Stream("render.gathers", misses),), (Stream("render.pixels", pixels),),
-        in_flight=max(resident // per_piece, 1), l2_bytes=gather.sectors * frame.sector + written,
+    cycle_ns = 1e3 / frame.device.clock_mhz
+    busy = work.cycles() * cycle_ns
+    delay = _render_delay(frame, batches, column, busy / cycle_ns) * cycle_ns
+    spread = timelines(busy, delay, frame.device.sms, resident // frame.device.sms, _RENDER_PIECES)
+    pieces = spread.duration_ps.size
+    misses = gathered_runs(gather.misses, spread.first, pieces)
+    pixels = _pixels(frame, trace)
+    written = int(pixels.size.sum())
+    reads = (Stream("render.gathers", misses),)
+    writes = (Stream("render.pixels", gathered_runs(pixels, spread.last, pieces)),)
+    return Kernel(
+        "render", spread.duration_ps, reads, writes,
+        max(round(resident / max(spread.per_piece, 1.0)), frame.device.sms),
+        work.totals_with(gather.sectors * frame.sector + written), lane=spread.lane,
     )  # fmt: skip
 
 
-def _pixels(frame: _Frame, trace: Trace, borders: I64) -> tuple[MemoryRuns, int]:
-    """Return the rows of pixels that the tiles of each piece write in five planes, and bytes.
+def _render_delay(frame: _Frame, batches: I64, column: Mapping[str, I64], busy: F64) -> F64:
+    """Return the cycles by which each tile's block lasts longer than its pipes are busy, alone.
+
+    A batch is two dependent accesses, the list's entries and what they name. A warp tests one
+    entry after the other, each as long as its dependent instructions take, and blends in some.
+    """
+    generation = frame.device.generation
+    per_ns = frame.device.clock_mhz / 1e3
+    access = (2 * batches + 1) * generation.latency_ns.value + generation.block_ns.value
+    warps = _BLOCK // _WARP
+    tests = column["tile.consumed"] * TEST_CHAIN_CYCLES.value
+    blends = column["tile.warp_blend_iterations"] / warps * BLEND_CHAIN_CYCLES.value
+    return np.asarray(access * per_ns + np.maximum(tests + blends - busy, 0.0), np.float64)
+
+
+def _pixels(frame: _Frame, trace: Trace) -> MemoryRuns:
+    """Return the rows of pixels that each tile writes in five planes.
 
     Planes of 4 bytes per pixel: transmittance, contributor count, red, green, blue.
     """
@@ -358,5 +412,4 @@ def _pixels(frame: _Frame, trace: Trace, borders: I64) -> tuple[MemoryRuns, int]
     size = np.broadcast_to((4 * np.minimum(_TILE, width - x))[:, None, None], address.shape)
     kept = np.broadcast_to((row < height)[:, None, :], address.shape)
     counts = np.concatenate([[0], np.cumsum(kept.sum(axis=(1, 2)))])
-    runs = MemoryRuns(counts[borders].astype(np.int64), address[kept], size[kept])
-    return runs, int(runs.size.sum())
+    return MemoryRuns(counts.astype(np.int64), address[kept], size[kept])

@@ -52,12 +52,21 @@ class JetsonFigure(_Part):
     source: str
 
 
+class Host(_Part):
+    """Host time that measurements hold beside the kernels."""
+
+    source: str
+    call_us: dict[str, float]
+    prefill_us_per_token: float
+
+
 class Published(_Part):
     """All of them, with their sources."""
 
     sources: dict[str, str]
     prefill: Prefill
     jetson: list[JetsonFigure]
+    host: Host
 
     @model_validator(mode="after")
     def _sources_are_those_used(self) -> Published:

@@ -18,6 +18,7 @@ PARTS = {
     "renderer": ("renderer",),
     "streaminggs": ("voxels",),
     "executors": ("executors",),
+    "gpu": ("gpu", "gpu_jetson"),
 }
 
 

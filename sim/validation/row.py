@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 __all__ = ["Row", "Tolerance", "Verdict", "compare", "skipped"]
 
-Verdict = Literal["pass", "miss", "skip"]
+#: ``fit``: the model was fitted to the reference, which therefore judges nothing.
+Verdict = Literal["pass", "miss", "skip", "fit"]
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,11 @@ def compare(
     tolerance: Tolerance,
     unit: str = "",
     note: str = "",
+    fitted: bool = False,
 ) -> Row:
-    """Return the row that holds ``ours`` against ``reference``."""
+    """Return the row that holds ``ours`` against ``reference``; ``fitted`` ones get no verdict."""
     error = tolerance.error(reference, ours)
-    verdict: Verdict = "pass" if tolerance.holds(error) else "miss"
+    verdict: Verdict = "fit" if fitted else "pass" if tolerance.holds(error) else "miss"
     return Row(part, case, quantity, verdict, reference, ours, unit, source, error, tolerance, note)
 
 

@@ -67,8 +67,10 @@ def test_every_shipped_machine_loads_and_what_it_names_exists(name):
 
 
 def test_the_shipped_machines():
-    gpus = {"agx-orin-64gb", "orin-nano-8gb", "orin-nx-16gb"}
-    assert set(list_machines()) == {*gpus, "gscore", "gscore-16", "streaminggs"}
+    jetson = {"agx-orin-32gb", "agx-orin-64gb", "orin-nano-4gb", "orin-nano-8gb", "orin-nx-8gb",
+              "orin-nx-16gb"}  # fmt: skip
+    calibration = {"a100-80gb", "h100-sxm", "rtx-3090", "rtx-4090", "rtx-a6000"}
+    assert set(list_machines()) == {*jetson, *calibration, "gscore", "gscore-16", "streaminggs"}
 
 
 def test_a_machine_file_is_loaded_by_path_with_units_in_its_values(load):
@@ -80,8 +82,8 @@ def test_a_machine_file_is_loaded_by_path_with_units_in_its_values(load):
 
 
 def test_an_unknown_machine_gives_the_nearest_name():
-    with pytest.raises(ConfigError, match="unknown machine 'orin-nx'") as caught:
-        load_machine("orin-nx")
+    with pytest.raises(ConfigError, match="unknown machine 'orin-nx-16'") as caught:
+        load_machine("orin-nx-16")
     assert "did you mean 'orin-nx-16gb'?" in caught.value.remedy
 
 

@@ -14,6 +14,13 @@ from archsim.arch.machine import Gpu
 from archsim.arch.sourced import Sourced
 from archsim.base.errors import ArchsimError
 from archsim.sim.area import area_mm2
+from archsim.sim.gpu.device import Device
+from archsim.sim.gpu.kernels.attention import Heads, decode, prefill
+from archsim.sim.gpu.kernels.convolution import convolution
+from archsim.sim.gpu.kernels.elementwise import elementwise
+from archsim.sim.gpu.kernels.gemm import gemm
+from archsim.sim.gpu.kernels.rows import softmax, top_k
+from archsim.sim.gpu.run import run_kernels
 from archsim.sim.method import load_method
 from archsim.sim.simulate import simulate
 from archsim.traces.gs3d.builtin import builtin_scene
@@ -80,14 +87,51 @@ def unchanged(machine, path, factor, mode, traces, before):
         return True
 
 
+def kernels(device):
+    """One kernel of each kind: together they read what the rasteriser does not."""
+    heads = Heads(8, 2, 64)
+    return [
+        gemm(512, 512, 512, device), gemm(64, 64, 256, device, cores="fp16"),
+        gemm(64, 64, 256, device, cores="fp32"), softmax(64, 32768, device),
+        top_k(4096, 4096, 64, device), elementwise(1 << 20, read_bytes=2, write_bytes=2),
+        convolution(1, 64, 64, 32, 32, device), *decode(4, 600, heads, device),
+        prefill(300, heads, device),
+    ]  # fmt: skip
+
+
+def on_gpu(machine, mode):
+    device = Device.of(machine, mode)
+    run = run_kernels(kernels(device), device)
+    cold = run_kernels(kernels(device)[:2], device, cold=True).total_ns
+    return run.total_ns, run.actions, run.energy_pj, run.rails_pj, cold
+
+
 def outcome(machine, mode, traces):
+    kept = on_gpu(machine, mode) if isinstance(machine, Gpu) else None
     trace, config = traces(method_of(machine))
     program = load_method(method_of(machine)).program(trace, machine, mode, config)
     frame = simulate(program, machine, mode, "front")
-    return dataclasses.asdict(frame), area_mm2(machine)
+    return dataclasses.asdict(frame), area_mm2(machine), kept
 
 
-@pytest.mark.parametrize("name", list_machines())
+#: one GPU stands for all: their files have the same fields
+LOOKED_AT = [
+    name
+    for name in list_machines()
+    if name == "orin-nx-16gb" or not isinstance(load_machine(name), Gpu)
+]
+
+
+def test_all_gpus_have_the_fields_of_the_one_looked_at():
+    gpus = [m for m in map(load_machine, list_machines()) if isinstance(m, Gpu)]
+    looked_at = {".".join(path[2:] if path[0] == "modes" else path)
+                 for name in LOOKED_AT for path in places(load_machine(name))}  # fmt: skip
+    for gpu in gpus:
+        own = {".".join(p[2:] if p[0] == "modes" else p) for p in places(gpu) if p[0] != "rails"}
+        assert own <= looked_at
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
 def test_every_number_of_a_machine_changes_a_result(name, traces):
     machine = load_machine(name)
     modes = [None]

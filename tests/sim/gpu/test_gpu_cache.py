@@ -18,7 +18,8 @@ def exact(value):
 
 def cache(capacity, ways, line=128, sector=32):
     return Cache(capacity_bytes=exact(capacity), line_bytes=exact(line),
-                 sector_bytes=exact(sector), ways=exact(ways))  # fmt: skip
+                 sector_bytes=exact(sector), ways=exact(ways), copies=exact(1),
+                 bytes_per_cycle=exact(512))  # fmt: skip
 
 
 def gather(lists, fetched=None, sizes=(8, 16, 12), batch=4, items=1000, needed=None):

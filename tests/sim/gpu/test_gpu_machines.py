@@ -2,16 +2,21 @@
 
 import pytest
 
-from archsim.arch.load import load_machine
+from archsim.arch.load import list_machines, load_machine
 from archsim.sim.gpu.device import Device
 
 #: module, mode -> FP32 TFLOPS (2 per lane and cycle), GB/s, of the modules' specifications
 PEAKS = {
     ("orin-nx-16gb", "MAXN"): (1.88, 102.4),
     ("orin-nx-16gb", "15W"): (0.63, 102.4),
+    ("orin-nx-8gb", "MAXN"): (1.57, 102.4),
     ("agx-orin-64gb", "MAXN"): (5.33, 204.8),
+    ("agx-orin-32gb", "MAXN"): (3.33, 204.8),
     ("orin-nano-8gb", "15W"): (1.28, 68.3),
     ("orin-nano-8gb", "MAXN_SUPER"): (2.09, 102.4),
+    ("orin-nano-4gb", "10W"): (0.64, 34.1),
+    ("a100-80gb", "boost"): (19.49, 2039.0),
+    ("rtx-a6000", "boost"): (38.71, 768.0),
 }
 
 
@@ -37,6 +42,25 @@ def test_the_default_is_the_mode_the_module_ships_in(module, default):
 @pytest.mark.parametrize("module", ["orin-nx-16gb", "agx-orin-64gb", "orin-nano-8gb"])
 def test_guesses_are_marked(module):
     gpu = load_machine(module)
-    found = [gpu.issue_efficiency, gpu.energy.instruction_pj, gpu.memory.interleave_bytes]
+    found = [gpu.launch_ns, gpu.energy.instruction_pj, gpu.memory.interleave_bytes]
     assert all(constant.assumed for constant in found)
     assert all(constant.low < constant.high for constant in found)
+
+
+@pytest.mark.parametrize("module", [n for n in list_machines() if load_machine(n).kind == "gpu"])
+def test_tensor_peaks_equal_the_published_ones(module):
+    # dense FP16 with FP32 accumulation, TFLOPS at the rated clock
+    published = {"a100-80gb": 312, "h100-sxm": 989, "rtx-3090": 71, "rtx-a6000": 154.8,
+                 "rtx-4090": 165.2, "agx-orin-64gb": 42.6, "orin-nx-16gb": 15.0}  # fmt: skip
+    rated = {"rtx-3090": 1695, "rtx-4090": 2520}
+    if module in published:
+        device = Device.of(load_machine(module), "MAXN" if "orin" in module else None)
+        clock = rated.get(module, device.clock_mhz)
+        tflops = 2 * device.machine.sm.tensor_macs.value * device.sms * clock * 1e-6
+        assert tflops == pytest.approx(published[module], rel=0.01)
+
+
+def test_a_cold_gpu_warms_up():
+    device = Device.of(load_machine("agx-orin-64gb"), "MAXN")
+    clocks = [device.after(ms).clock_mhz for ms in (0, 500, 1000, 2000)]
+    assert clocks == pytest.approx([0.23 * 1301, 0.615 * 1301, 1301, 1301])

@@ -6,7 +6,16 @@ import pytest
 from archsim.arch.load import load_machine
 from archsim.base.errors import ConfigError
 from archsim.sim.gpu.device import BlockShape, Device, resident_blocks
-from archsim.sim.gpu.kernels import Kernel, Stream, cut_blocks
+from archsim.sim.gpu.pieces import (
+    Grid,
+    Kernel,
+    Stream,
+    Totals,
+    cut_blocks,
+    gathered_runs,
+    grid_of,
+    timelines,
+)
 from archsim.sim.gpu.program import fidelity, gpu_program
 from archsim.sim.gpu.runs import Layout, join, picked, scattered, spans
 from archsim.sim.kernel import execute
@@ -36,57 +45,62 @@ def device(mode="MAXN", machine="orin-nx-16gb"):
     return Device.of(load_machine(machine), mode)
 
 
-def kernel(issue, *, fp32=0, sfu=0, reads=(), writes=(), in_flight=16, name="kernel", launches=1):
-    issue = np.asarray(issue, np.int64)
-    return Kernel(
-        name, issue, np.full(issue.size, fp32, np.int64), np.full(issue.size, sfu, np.int64),
-        tuple(reads), tuple(writes), in_flight, launches=launches,
-    )  # fmt: skip
+LAUNCH = 12_000_000  # ps, of the Orin modules
+
+
+def kernel(duration, *, reads=(), writes=(), in_flight=16, name="kernel", **options):
+    duration = np.asarray(duration, np.int64)
+    return Kernel(name, duration, tuple(reads), tuple(writes), in_flight, **options)
 
 
 def time_ps(kernels, dev, dram=None):
     return execute(gpu_program(kernels, dev), dram or FixedRateDram(1)).makespan_ps
 
 
-def test_pure_compute_on_one_sm_is_exact():
-    # 4 warp instructions a cycle x 0.75 = 3: 3001 slots are 1001 cycles of 1/0.918 ns, rounded up
-    expected = 12_000_000 + -(-1001 * 10**9 // 918_000)
-    assert time_ps([kernel([3001])], device()) == expected
+def fixed(dev):
+    """The time of a kernel of no work whose launch is awaited."""
+    return LAUNCH + dev.kernel_ps
 
 
-@pytest.mark.parametrize(
-    ("slots", "cycles"),
-    [({"fp32": 4000}, 1000), ({"sfu": 500}, 1000), ({"fp32": 8}, 100)],
-)
-def test_the_longest_of_issue_fp32_and_sfu_bounds_counts(slots, cycles):
-    fp32, sfu = (np.array([slots.get(kind, 0)]) for kind in ("fp32", "sfu"))
-    assert device().busy_ps(np.array([300]), fp32, sfu) == -(-cycles * 10**9 // 918_000)
+def test_pieces_spread_over_the_sms_in_waves():
+    one = time_ps([kernel([3000] * 8)], device()) - fixed(device())
+    assert one == 3000
+    assert time_ps([kernel([3000] * 9)], device()) - fixed(device()) == 6000
+    assert time_ps([kernel([3000] * 8)], device("15W")) - fixed(device("15W")) == 6000
 
 
-def test_blocks_spread_over_the_sms_in_waves():
-    gap = 12_000_000
-    one = time_ps([kernel([3000] * 8)], device()) - gap
-    assert time_ps([kernel([3000] * 9)], device()) - gap == 2 * one
-    assert time_ps([kernel([3000] * 8)], device("15W")) - gap == 2 * -(-1000 * 10**9 // 612_000)
+def test_pieces_of_one_multiprocessor_follow_each_other():
+    lane = np.array([0, 1, 0, 1, 0])
+    got = time_ps([kernel([1000] * 5, lane=lane)], device()) - fixed(device())
+    assert got == 3000  # three on the first, however many others are free
 
 
-def test_kernels_follow_each_other_after_their_launch_gaps():
-    single = time_ps([kernel([3000])], device())
-    both = [kernel([3000]), kernel([3000], launches=3)]
-    assert time_ps(both, device()) == 2 * single + 2 * 12_000_000
+def test_launches_are_hidden_behind_long_kernels_and_show_behind_short_ones():
+    dev = device()
+    long, short = kernel([5 * LAUNCH]), kernel([1000])
+    assert time_ps([long, short], dev) == fixed(dev) + 5 * LAUNCH + dev.kernel_ps + 1000
+    assert time_ps([short, short], dev) == LAUNCH + fixed(dev) + 1000
+    assert time_ps([short, kernel([1000], launches=3)], dev) == 4 * LAUNCH + 3 * dev.kernel_ps + 1000  # fmt: skip # noqa: E501
+
+
+def test_a_host_that_reads_a_result_back_launches_after_it():
+    dev = device()
+    long = kernel([5 * LAUNCH])
+    waiting = kernel([1000], waits=True)
+    assert time_ps([long, waiting], dev) == 2 * fixed(dev) + 5 * LAUNCH + 1000
 
 
 def test_a_kernel_without_pieces_is_its_launch():
-    assert time_ps([kernel([]), kernel([])], device()) == 2 * 12_000_000
+    assert time_ps([kernel([]), kernel([])], device()) == LAUNCH + fixed(device())
 
 
-def test_a_pure_stream_is_bound_by_the_read_path():
-    # reads of 0.79 x 102.4 GB/s; the DRAM here is faster, one piece of compute and path remain
+def test_a_pure_stream_is_bound_by_the_reads_in_flight():
+    # 8 channels x 91 sectors of 32 bytes in 306 ns; the DRAM here is faster
     pieces, size = 64, 1 << 16
     edges = np.arange(pieces + 1) * size
     stream = kernel([0] * pieces, reads=[Stream("x", spans(0, edges, 32))])
-    got = time_ps([stream], device(), FixedRateDram(1)) - 12_000_000
-    path = pieces * -(-size * 1000 // (102.4 * 0.79))
+    got = time_ps([stream], device(), FixedRateDram(1)) - fixed(device())
+    path = pieces * -(-size * 1000 * 306 // (8 * 91 * 32))
     assert path <= got <= path + size + pieces
 
 
@@ -96,7 +110,7 @@ def test_a_slow_dram_bounds_reads_and_writes_together():
     both = kernel([0] * pieces, reads=[Stream("x", spans(0, edges, 32))],
                   writes=[Stream("y", spans(1 << 20, edges, 32))])  # fmt: skip
     dram = FixedRateDram(100)
-    got = time_ps([both], device(), dram) - 12_000_000
+    got = time_ps([both], device(), dram) - fixed(device())
     assert dram.moved == 2 * pieces * size
     assert 2 * pieces * size * 100 <= got <= (2 * pieces + 2) * size * 100
 
@@ -107,11 +121,11 @@ def test_reads_overlap_compute_only_as_far_as_pieces_are_in_flight():
 
     def run(in_flight):
         read = Stream("x", spans(0, edges, 32))
-        piece = kernel([12_000] * 8, reads=[read], in_flight=in_flight)
+        piece = kernel([compute] * 8, reads=[read], in_flight=in_flight)
         return time_ps([piece], dev, FixedRateDram(1000))
 
-    compute = int(dev.busy_ps(np.array([12_000]), np.zeros(1), np.zeros(1))[0])
-    assert run(1) >= 12_000_000 + 8 * (compute + 1_024_000)
+    compute = 4_000_000
+    assert run(1) >= LAUNCH + 8 * (compute + 1_024_000)
     assert run(16) < run(1)
 
 
@@ -119,23 +133,56 @@ def test_reads_overlap_compute_only_as_far_as_pieces_are_in_flight():
 def test_more_sms_or_clock_are_never_slower(machine):
     rng = np.random.default_rng(3)
     edges = np.arange(41) * 4096
-    work = kernel(rng.integers(0, 90_000, 40), reads=[Stream("x", spans(0, edges, 32))])
+    cycles = rng.integers(0, 90_000, 40).astype(float)
     gpu = load_machine(machine)
+
+    def run(mode):
+        dev = Device.of(gpu, mode)
+        duration = grid_of(Grid(np.full(40, 16), BlockShape(256, 40, 0), 2), cycles, dev)
+        work = kernel(duration, reads=[Stream("x", spans(0, edges, 32))])
+        return time_ps([work], dev, FixedRateDram(10))
+
     modes = sorted(
         (m.sms.value * m.gpu_clock_mhz.value, name)
         for name, m in gpu.modes.items()
         if m.memory_mt_s.value == gpu.modes[gpu.default_mode].memory_mt_s.value
     )
-    times = [time_ps([work], Device.of(gpu, name), FixedRateDram(10)) for _, name in modes]
+    times = [run(name) for _, name in modes]
     assert times == sorted(times, reverse=True)
 
 
-def test_totals_become_actions():
-    from archsim.sim.gpu.kernels import Totals
+def test_a_grid_is_bound_by_its_pipes_or_by_its_blocks_latency():
+    dev, shape = device(), BlockShape(256, 40, 0)  # six resident
+    delay = dev.generation.block_ns.value + 2 * dev.generation.latency_ns.value
+    cycle = 1e3 / 918
+    # 12 blocks of 100 cycles: two rounds of the delay and of one block
+    few = grid_of(Grid(np.array([12]), shape, 2), np.array([1200.0]), dev)
+    assert few == pytest.approx(1e3 * (2 * delay + 200 * cycle), rel=1e-6)
+    many = grid_of(Grid(np.array([12]), shape, 2), np.array([1.2e6]), dev)
+    assert many == pytest.approx(1e3 * 1.2e6 * cycle, rel=1e-6)
 
-    base = kernel([3])
-    one = Kernel(base.name, base.issue_slots, base.fp32_slots, base.sfu_slots, (), (), 1,
-                 Totals(instructions=96, fp32=32, sfu=5, l2_bytes=64))  # fmt: skip
+
+def test_timelines_hold_every_block_and_end_with_the_last():
+    rng = np.random.default_rng(0)
+    busy, delay = rng.exponential(100, 300), rng.exponential(30, 300)
+    spread = timelines(busy, delay, 4, 3, 64)
+    assert spread.duration_ps.size == 64
+    by_lane = np.bincount(spread.lane, weights=spread.duration_ps)
+    assert by_lane.max() >= 1e3 * (busy.sum() / 4)
+    assert (spread.first <= spread.last).all()
+    assert (spread.lane[spread.first] == spread.lane[spread.last]).all()
+
+
+def test_runs_of_blocks_are_gathered_by_piece():
+    runs = MemoryRuns(np.array([0, 1, 3, 3]), np.array([10, 20, 21]), np.array([1, 2, 3]))
+    got = gathered_runs(runs, np.array([1, 0, 1]), 3)
+    assert got.ptr.tolist() == [0, 2, 3, 3]
+    assert got.address.tolist() == [20, 21, 10]
+    assert got.size.tolist() == [2, 3, 1]
+
+
+def test_totals_become_actions():
+    one = kernel([3], totals=Totals(instructions=96, fp32=32, sfu=5, l2_bytes=64))
     program = gpu_program([one, one], device())
     assert program.actions == {
         "l2/bytes": 128, "sm/fp32": 64, "sm/instructions": 192, "sm/sfu": 10,
@@ -228,6 +275,6 @@ def test_malformed_kernels_are_refused():
         kernel([1], in_flight=0)
 
 
-def test_fidelity_says_what_is_not_modelled():
-    assert "not calibrated" in fidelity()
-    assert "latency hiding" in fidelity()
+def test_fidelity_says_what_is_not_measured():
+    assert "archsim validate gpu" in fidelity()
+    assert "3DGS itself is not measured on a device" in fidelity()

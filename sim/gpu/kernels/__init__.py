@@ -1,0 +1,1 @@
+"""Kernels of neural networks as grids of blocks: shapes in, work out."""

@@ -1,0 +1,178 @@
+"""The measured operators as kernels: what PyTorch and vLLM launch for each, and its host time.
+
+PyTorch runs a norm or a rotary embedding of a Hugging Face model as many element-wise kernels,
+each with its intermediate in memory; vLLM and torch.compile fuse them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.sim.gpu.device import Device
+from archsim.sim.gpu.kernels.attention import Heads, decode, mixed, prefill
+from archsim.sim.gpu.kernels.elementwise import elementwise
+from archsim.sim.gpu.kernels.gather import gather
+from archsim.sim.gpu.kernels.gemm import gemm
+from archsim.sim.gpu.kernels.rows import layer_norm, softmax
+from archsim.sim.gpu.timing import left_in_l2
+from archsim.sim.gpu.work import Work
+
+__all__ = [
+    "LLAMA_8B",
+    "LLAMA_8B_WEIGHTS",
+    "eager_layer",
+    "eager_prefill",
+    "host_of",
+    "kind_of",
+    "works",
+]
+
+#: Llama-3.1-8B: heads, and weights as (inputs, outputs).
+LLAMA_8B = Heads(queries=32, keys=8, size=128)
+LLAMA_8B_WEIGHTS = {
+    "qkv_proj": (4096, 6144), "q_proj": (4096, 4096), "k_proj": (4096, 1024),
+    "v_proj": (4096, 1024), "o_proj": (4096, 4096), "gate_up_proj": (4096, 28672),
+    "gate_proj": (4096, 14336), "up_proj": (4096, 14336), "down_proj": (14336, 4096),
+    "lm_head": (4096, 128256),
+}  # fmt: skip
+_HIDDEN, _INNER = 4096, 14336
+
+
+def works(operator: str, shape: tuple[int, ...], device: Device) -> list[Work]:
+    """Return the kernels of an operator, in launch order."""
+    family, _, name = operator.partition(" ")
+    if family == "vllm":
+        return _vllm(name, shape, device)
+    if family == "eager":
+        return eager_layer(name, shape[0], device)
+    return [_torch(operator.removeprefix("torch "), shape, device)]
+
+
+def host_of(operator: str) -> str | None:
+    """Return whose host time the measurement holds, ``None`` where kernels were timed."""
+    if not operator.startswith("torch "):
+        return None
+    name = operator.removeprefix("torch ")
+    return "matmul" if name == "bmm" else name
+
+
+def kind_of(operator: str) -> str:
+    """Return the class of kernel that reports group by."""
+    name = operator.partition(" ")[2] if " " in operator else operator
+    if name in LLAMA_8B_WEIGHTS or name in ("matmul", "bmm"):
+        return "gemm"
+    if name in ("attention", "attn"):
+        return "attention"
+    if "norm" in name:
+        return "norm"
+    return "softmax" if name == "softmax" else "element-wise"
+
+
+def _torch(name: str, shape: tuple[int, ...], device: Device) -> Work:
+    if name == "bmm":
+        batch, m, n, k = shape
+        return gemm(m, n, k, device, batch=batch, warm=True)
+    if name == "matmul":
+        m, n, k = shape
+        return gemm(m, n, k, device, warm=True)
+    if name == "gelu":
+        return elementwise(shape[0], read_bytes=2, write_bytes=2, instructions=36, special=2)
+    rows, columns = shape
+    reduce = {"softmax": softmax, "layer norm": layer_norm}[name]
+    return reduce(rows, columns, device)
+
+
+def _vllm(name: str, shape: tuple[int, ...], device: Device) -> list[Work]:
+    tokens = shape[0]
+    if name == "attention":
+        chunk, past, sequences, context = shape
+        if chunk:
+            attend = [mixed(chunk, past, sequences, context, LLAMA_8B, device)]
+        else:  # one row: the products before it stream weights past the L2, and keys stay there
+            held = float(sequences == 1)
+            attend = decode(sequences, context, LLAMA_8B, device, held=held)
+        cached = chunk + sequences  # their keys and values are copied to the cache first
+        return [gather(cached, int(LLAMA_8B.kv_bytes), held=1.0), *attend]
+    if name in LLAMA_8B_WEIGHTS:
+        inputs, outputs = LLAMA_8B_WEIGHTS[name]
+        return [gemm(tokens, outputs, inputs, device)]
+    if name == "embedding":
+        return [_gathered(tokens)]
+    return [_fused(name, tokens, device)]
+
+
+#: What a fused kernel of vLLM reads, and the product that wrote it.
+_AFTER = {"layernorm": "o_proj", "final_layernorm": "down_proj", "rotary_emb": "qkv_proj",
+          "act_fn": "gate_up_proj"}  # fmt: skip
+
+
+def _fused(name: str, tokens: int, device: Device) -> Work:
+    inputs, outputs = LLAMA_8B_WEIGHTS[_AFTER[name]]
+    left = left_in_l2(gemm(tokens, outputs, inputs, device), device)
+    if name == "rotary_emb":
+        return elementwise(tokens * 5120, read_bytes=2, write_bytes=2, instructions=10,
+                           held=0, left=left,
+                           in_place=True)  # fmt: skip
+    if name == "act_fn":
+        return elementwise(tokens * _INNER, read_bytes=4, write_bytes=2, instructions=30,
+                           special=2, held=0, left=left)  # fmt: skip
+    # two inputs: the product's output, and the residual of several products ago, which the fit
+    # rows show to be in the L2 before the last norm only
+    residual = 1.0 if name == "final_layernorm" else 0.0
+    return layer_norm(tokens, _HIDDEN, device, inputs=2, outputs=2, in_place=True, held=0,
+                      left=(left + residual) / 2)  # fmt: skip
+
+
+def _gathered(tokens: int) -> Work:
+    # the same few tokens over and over: their rows stay in the L2. PyTorch's kernel for at most
+    # 16 rows lets every block take them in turn.
+    trips = 1 + tokens if tokens <= 16 else 2
+    return gather(tokens, 2 * _HIDDEN, distinct=1, trips=trips)
+
+
+def eager_layer(name: str, tokens: int, device: Device) -> list[Work]:
+    """Return the kernels of a layer of Llama-3.1-8B as Hugging Face's eager code launches them."""
+    if name in LLAMA_8B_WEIGHTS:
+        inputs, outputs = LLAMA_8B_WEIGHTS[name]
+        return [gemm(tokens, outputs, inputs, device)]
+    if name == "attn":
+        return [prefill(tokens, LLAMA_8B, device)]
+    if name == "embedding":
+        return [gather(tokens, 2 * _HIDDEN)]
+    if name.endswith("norm"):
+        small = [_step(tokens, 4, 4), _step(tokens, 4, 4)]  # plus epsilon, reciprocal root
+        x = tokens * _HIDDEN
+        mean = layer_norm(tokens, _HIDDEN, device, element_bytes=4, outputs=0)
+        return [_step(x, 2, 4), _step(x, 4, 4), mean, *small, _step(x, 4, 4), _step(x, 4, 2),
+                _step(x, 2, 2)]  # fmt: skip
+    if name == "rope":
+        halves = [_rotated(tokens * 4096), _rotated(tokens * 1024)]
+        return [work for half in halves for work in half]
+    if name == "act_fn":
+        x = tokens * _INNER
+        return [_step(x, 2, 2, special=2), _step(x, 4, 2)]
+    raise ValueError(f"no layer {name!r}")
+
+
+def eager_prefill(tokens: int, device: Device, layers: int = 32) -> list[tuple[Work, int]]:
+    """Return the kernels of a prompt through Llama-3-8B's layers, each with how often it runs."""
+    x = tokens * _HIDDEN
+    cached = gather(2 * tokens, int(LLAMA_8B.kv_bytes) // 2, held=1.0)
+    residual = _step(x, 4, 2)
+    names = ("input_layernorm", "q_proj", "k_proj", "v_proj", "rope", "attn", "o_proj",
+             "post_layernorm", "gate_proj", "up_proj", "act_fn", "down_proj")  # fmt: skip
+    layer = [work for name in names for work in eager_layer(name, tokens, device)]
+    last = [*eager_layer("final_layernorm", tokens, device), *eager_layer("lm_head", 1, device)]
+    once = [*eager_layer("embedding", tokens, device), *last]
+    return [*((work, layers) for work in [*layer, cached, residual, residual]),
+            *((work, 1) for work in once)]  # fmt: skip
+
+
+def _rotated(elements: int) -> list[Work]:
+    """Return x cos + rotate_half(x) sin: negate, concatenate, two products, a sum."""
+    return [_step(elements // 2, 2, 2), _step(elements, 2, 2), _step(elements, 2, 2),
+            _step(elements, 2, 2), _step(elements, 4, 2)]  # fmt: skip
+
+
+def _step(elements: int, read: float, write: float, **options: Any) -> Work:
+    return elementwise(elements, read_bytes=read, write_bytes=write, **options)
