@@ -27,6 +27,7 @@ from archsim.rtl.tools.verilog import TOP, generate_fast_verilog, generate_veril
 __all__ = ["Library", "Memory", "RtlError", "Run", "StreamCounters", "build_library"]
 
 _RESET_CYCLES = 4
+_LOAD_CYCLES = 8  #: after a table's last beat, until it is surely in
 _SLICE_CYCLES = 100_000  #: cycles between returns to Python: progress, Ctrl-C
 _DONE, _ASSERTION, _UNSTABLE, _BAD_ADDRESS = 1, 2, 3, 4
 
@@ -139,6 +140,7 @@ class Library:
         settle_cycles: int = 64,
         memories: tuple[Memory, ...] = (),
         ports: Mapping[str, int] | None = None,
+        first: tuple[str, ...] = (),
         times: tuple[str, ...] = (),
         wave: tuple[Path, int, int] | None = None,
         progress: Progress | None = None,
@@ -161,6 +163,8 @@ class Library:
             Cycles without a beat that end the run: a surplus beat in them is an error.
         ports
             Values of the plain input ports.
+        first
+            Input streams that load tables: the others wait until their beats are in.
         times
             Streams whose beats' cycles are kept.
         wave
@@ -175,7 +179,7 @@ class Library:
         with _Session(self) as session:
             return session.run(
                 dict(inputs), dict(expect or {}), stall_percent, seed, limit_cycles, settle_cycles,
-                memories, dict(ports or {}), times, wave, progress,
+                memories, dict(ports or {}), first, times, wave, progress,
             )  # fmt: skip
 
 
@@ -200,12 +204,13 @@ class _Session:
         self, inputs: dict[str, Columns], expect: dict[str, int],
         stall_percent: float | Mapping[str, float], seed: int, limit_cycles: int,
         settle_cycles: int, memories: tuple[Memory, ...], ports: dict[str, int],
-        times: tuple[str, ...], wave: tuple[Path, int, int] | None, progress: Progress | None,
+        first: tuple[str, ...], times: tuple[str, ...], wave: tuple[Path, int, int] | None,
+        progress: Progress | None,
     ) -> Run:  # fmt: skip
         named = {s.name for s in self._library.interface.streams}
         answered = {name for m in memories for name in (m.request, m.response)}
         stalls = stall_percent if isinstance(stall_percent, Mapping) else {}
-        _check_known({*inputs, *expect, *stalls, *times, *answered}, named, "stream")
+        _check_known({*inputs, *expect, *stalls, *first, *times, *answered}, named, "stream")
         common = 0.0 if isinstance(stall_percent, Mapping) else float(stall_percent)
         self._call.archsim_begin(self._handle, ctypes.c_int64(settle_cycles))
         for side, streams in enumerate((self._inputs, self._outputs)):
@@ -216,7 +221,7 @@ class _Session:
                 self._call.archsim_stream(
                     self._handle, _int(side), _int(index), _pointer(raw), _int(total),
                     ctypes.c_uint64(chance), ctypes.c_uint64(_seed(seed, stream.name)),
-                    _int(stream.name in times),
+                    _int(stream.name in times), _int(stream.name in first),
                 )  # fmt: skip
         for memory in memories:
             self._connect(memory)
@@ -385,6 +390,7 @@ def _harness(interface: Interface, verilog: str, trace: str | None) -> str:
         trace=trace,
         clocked="clk" in ports,
         reset_cycles=_RESET_CYCLES,
+        load_cycles=_LOAD_CYCLES,
         inputs=[_stream_glue(s) for s in interface.side("in")],
         outputs=[_stream_glue(s) for s in interface.side("out")],
         plain_inputs=[_plain_glue(p) for p in interface.plain_side("in")],

@@ -24,14 +24,15 @@ JOBS = {job["name"]: job for job in read_jobs(FOLDER)}
 PROFILES = ((0, 0), (50, 0), (0, 50), (40, 40), (95, 0), (0, 95), (10, 80))
 PROFILE_CYCLES = 150
 RESET_AFTER_CYCLES = 120  #: the first reset in mid-stream
+LOAD_CYCLES = 8  #: after a table's last beat, until it is surely in
 SETTLE_CYCLES = 64  #: cycles without a beat that end a test
 
 
 class Source:
     """Offers payloads in order and keeps each until it is taken."""
 
-    def __init__(self, dut: Any, name: str, payloads: list[int]):
-        self.name, self.payloads = name, payloads
+    def __init__(self, dut: Any, name: str, payloads: list[int], answers: bool):
+        self.name, self.payloads, self.answers = name, payloads, answers
         self.valid = getattr(dut, f"{name}__valid")
         self.ready = getattr(dut, f"{name}__ready", None)
         self.payload = getattr(dut, f"{name}__payload", None)
@@ -41,6 +42,8 @@ class Source:
         """Begin again; after a reset."""
         self.taken, self.offers = 0, False
         self.valid.value = 0
+        if self.answers:
+            self.payloads = []
 
     def drive(self, willing: bool) -> None:
         """Decide what to offer in this cycle."""
@@ -78,6 +81,7 @@ class Sink:
         """Begin again; after a reset."""
         self.taken, self.takes = 0, False
         self.held: int | None = None
+        self.latest, self.moved = 0, False
         if self.ready is not None:
             self.ready.value = 0
 
@@ -90,6 +94,7 @@ class Sink:
     def observe(self) -> bool:
         """Check what is offered, and note whether it was taken."""
         offered = bool(self.valid.value)
+        self.moved = offered and self.takes
         if self.held is not None:
             assert offered, f"{self.name} withdrew beat {self.taken}"
         if not offered:
@@ -98,6 +103,7 @@ class Sink:
         assert self.held in (None, value), f"{self.name} changed beat {self.taken} while stalled"
         self.held = None if self.takes else value
         if self.takes:
+            self.latest = value
             assert self.taken < len(self.payloads), f"{self.name} gave a surplus beat {value:#x}"
             wanted = self.payloads[self.taken]
             assert value == wanted, f"{self.name}: beat {self.taken} is {value:#x}, not {wanted:#x}"
@@ -115,7 +121,9 @@ class Block:
     def __init__(self, dut: Any, job: dict[str, Any]):
         self.dut, self.job, self.cycles = dut, job, 0
         prefix = job["prefix"]
-        self.sources = [Source(dut, prefix + n, p) for n, p in job["inputs"].items()]
+        answers = {memory["response"] for memory in job["memories"]}
+        self.sources = [Source(dut, prefix + n, p, n in answers) for n, p in job["inputs"].items()]
+        self.first = [s for s in self.sources if s.name[len(prefix) :] in job["first"]]
         self.sinks = [Sink(dut, prefix + n, p) for n, p in job["outputs"].items()]
         self.streams: list[Source | Sink] = [*self.sources, *self.sinks]
         self.random = random.Random(job["seed"])
@@ -140,17 +148,22 @@ class Block:
 
     async def run(self, limit: int, *, until_done: bool) -> None:
         """Drive the streams until all is done and quiet, or for ``limit`` cycles."""
-        quiet = 0
+        quiet = loaded = 0
         for cycle in range(limit):
             if cycle % PROFILE_CYCLES == 0:
                 no_offer, no_take = self.random.choice(PROFILES)
             self.dut.clk.value = 0
+            loading = not all(source.done() for source in self.first)
+            loaded = 0 if loading else loaded + 1
             for source in self.sources:
-                source.drive(self.random.random() * 100 >= no_offer)
+                ready = loaded > LOAD_CYCLES or source in self.first or not self.first
+                source.drive(ready and self.random.random() * 100 >= no_offer)
             for sink in self.sinks:
                 sink.drive(self.random.random() * 100 >= no_take)
             await Timer(1, "ns")
             moved = [stream.observe() for stream in self.streams]
+            for memory in self.job["memories"]:
+                self.answer(memory)
             self.dut.clk.value = 1
             await Timer(1, "ns")
             self.cycles += 1
@@ -161,6 +174,17 @@ class Block:
                     return
         waiting = [f"{s.name} moved {s.taken} of {len(s.payloads)}" for s in self.streams]
         assert not until_done, f"not done after {limit} cycles: {', '.join(waiting)}"
+
+    def answer(self, memory: dict[str, Any]) -> None:
+        """Queue the beats of a request that was just taken."""
+        prefix = self.job["prefix"]
+        request = next(s for s in self.sinks if s.name == prefix + memory["request"])
+        response = next(s for s in self.sources if s.name == prefix + memory["response"])
+        if request.moved:
+            fields = {name: request.latest >> at & (1 << width) - 1
+                      for name, (at, width) in memory["fields"].items()}  # fmt: skip
+            start = fields["address"]
+            response.payloads += memory["beats"][start : start + fields["count"]]
 
     def done(self) -> bool:
         """Return whether every stream is done."""

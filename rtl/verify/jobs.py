@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from archsim.rtl.tools.cocotb_runner import build_bench, run_bench
-from archsim.rtl.tools.columns import Columns, pack
+from archsim.rtl.tools.columns import Columns, leaves, pack
 from archsim.rtl.tools.interface import Interface, Stream, describe
+from archsim.rtl.tools.library import Memory
 from archsim.rtl.verify.assembly import Assembly
 from archsim.rtl.verify.bench import Bench, Stimulus, expected
 
@@ -71,15 +72,32 @@ def _member(bench: Bench) -> str:
 
 def _job(bench: Bench, component: Any, stimulus: Stimulus, seed: int) -> dict[str, Any]:
     interface = describe(component)
-    must = expected(component, stimulus)
+    must = expected(bench, component, stimulus)
     return {
         "name": bench.name,
         "prefix": f"{_member(bench)}__",
         "inputs": _numbers(interface, "in", stimulus.inputs),
         "outputs": _numbers(interface, "out", must),
         "ports": dict(stimulus.ports),
+        "first": stimulus.first,
+        "memories": [_memory(interface, memory) for memory in stimulus.memories],
         "seed": seed,
         "limit": bench.limit_cycles_per_beat * (max(map(_length, must.values())) + 100),
+    }
+
+
+def _memory(interface: Interface, memory: Memory) -> dict[str, Any]:
+    """Return a memory as its beats and the places of a request's fields."""
+    streams = {s.name: s for s in interface.streams}
+    fields = {
+        str(leaf): (leaf.offset, leaf.width) for leaf in leaves(streams[memory.request].shape)
+    }
+    beats = memory.data.reshape(-1, streams[memory.response].bytes)
+    return {
+        "request": memory.request,
+        "response": memory.response,
+        "fields": fields,
+        "beats": [int.from_bytes(beat.tobytes(), "little") for beat in beats],
     }
 
 
