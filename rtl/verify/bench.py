@@ -121,7 +121,17 @@ def check(
         for s in library.interface.side("in")
         if s.name in stimulus.inputs
     }
-    return Seen(stimulus, run.outputs, run, {**inputs, **run.packed})
+    width = {s.name: s.bytes for s in library.interface.streams}
+    answers = {m.response: _answers(m, run.outputs, width) for m in stimulus.memories}
+    return Seen(stimulus, run.outputs, run, {**inputs, **answers, **run.packed})
+
+
+def _answers(memory: Memory, outputs: Batches, width: Mapping[str, int]) -> np.ndarray[Any, Any]:
+    """Return the bytes of a memory's beats, in the order of the requests that were made."""
+    asked: Any = outputs[memory.request]
+    beats = memory.data.reshape(-1, width[memory.response])
+    parts = [beats[start : start + n] for start, n in zip(asked["address"], asked["count"])]
+    return np.concatenate(parts)
 
 
 def compare(wanted: Columns, got: Columns, name: str) -> None:

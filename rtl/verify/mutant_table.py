@@ -57,6 +57,64 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("m.If(settled & drainer.idle)", "m.If(settled)"),
         ("run.eq(run << 1)", "run.eq(run + 1)"),
     ],
+    ("coarse-filter", "flow.pipeline"): [
+        ("self.i.ready.eq(go & last)", "self.i.ready.eq(last)"),
+        ("go.eq(~self.o.valid | self.o.ready)", "go.eq(1)"),
+        ("(time - made - 1) // self.plan.interval", "(time - made) // self.plan.interval"),
+    ],
+    ("coarse-filter", "flow.units"): [
+        ("apart > 31", "apart > 63"),
+        ("wide - aligned, wide + aligned", "wide + aligned, wide + aligned"),
+        ("carry = product[2 * _M + 1]", "carry = product[2 * _M]"),
+        ("over = exponent >= (1 << _E)", "over = exponent > (1 << _E)"),
+        ("(exponent_a == 0) | (exponent_b == 0)", "(exponent_a == 0) & (exponent_b == 0)"),
+    ],
+    ("placement", "flow.units"): [
+        ("Mux(exponent == 0, Const(0, _M + 1), high)", "high"),
+        ("amount.insert(0, empty)", "amount.append(empty)"),
+    ],
+    ("fine-filter", "flow.units"): [
+        ("Mux(value > q.high, Const(q.high, most), value[:most])", "value[:most]"),
+        ("exponent3 = FLOAT.bias - 1 - half + one", "exponent3 = FLOAT.bias - half + one"),
+    ],
+    ("render-unit-8", "blocks.render_unit"): [
+        ("add_c = passed_c & ~stop", "add_c = passed_c"),
+        ("weight_c = stage((before_b * alpha_b)[ALPHA.f :])",
+         "weight_c = stage((before_b * alpha_b)[ALPHA.f - 1 :])"),
+        ("live[k].eq(live[k] - ended_count)", "live[k].eq(live[k] - (ended_count != 0))"),
+        ("[live[k].eq(64) for k in range(_SUBTILES)]", "[live[0].eq(64)]"),
+        ("Mux(alpha > w.alpha_max, w.alpha_max, alpha)", "Mux(alpha > w.alpha_max, alpha, alpha)"),
+        ("reading.eq(closing & (waited == _DEPTH) & ~draining)",
+         "reading.eq(closing & (waited == 2) & ~draining)"),
+    ],
+    ("render-unit-16", "blocks.render_unit"): [
+        ("(alpha < w.alpha_min)", "(alpha < w.alpha_min - 1)"),
+        ("(top + beat * self.rows + r)[:4]", "(top + beat * self.rows)[:4]"),
+    ],
+    ("voxel-sorter", "blocks.voxel_sorter"): [
+        ("wait_write.data.eq(wait_read.data + 1)", "wait_write.data.eq(1)"),
+        ("with m.If(has_before & ~known):", "with m.If(has_before):"),
+        ("following.eq(following | (one << target))", "following.eq(one << target)"),
+        ("with m.If(sample.first):", "with m.If(sample.first & sample.last):"),
+        ("with m.If(count == rows):", "with m.If(count == rows - 1):"),
+    ],
+    ("codebook-decoder", "blocks.codebook_decoder"): [
+        ("read.addr.eq(self.i.payload[table])", "read.addr.eq(self.i.payload.scale)"),
+        ("read.en.eq(go & self.i.valid)", "read.en.eq(1)"),
+        ("(taken.lane == lane)", "(taken.lane >= lane)"),
+    ],
+    ("tile-controller", "blocks.tile_controller"): [
+        ("self.tiles.ready.eq(sent & entry.last)", "self.tiles.ready.eq(sent)"),
+        ("read.en.eq(self.i.valid & self.i.ready)", "read.en.eq(1)"),
+        ("m.d.sync += tile.eq(tile + 1)", "m.d.sync += tile.eq(tile + 3)"),
+        ("with m.If(entry.none | stop):", "with m.If(stop):"),
+    ],
+    ("memory-reader", "blocks.memory_reader"): [
+        ("last.eq(left <= self.burst)", "last.eq(left < self.burst)"),
+        ("address.eq(address + size)", "address.eq(address + 1)"),
+        ("room.eq(room - Mux(fire, size, 0) + freed)", "room.eq(room - Mux(fire, size, 0))"),
+        ("left.eq(left - size)", "left.eq(left - self.burst + 1)"),
+    ],
 }  # fmt: skip
 
 MUTANTS: tuple[Mutant, ...] = tuple(
