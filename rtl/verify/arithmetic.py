@@ -35,7 +35,7 @@ def _numbers(rng: Rng, node: Node, n: int) -> I64:
     return np.where(rng.random(n) < 2 / 3, raw, anything)
 
 
-def _pipeline(name: str, make: Callable[[], Pipeline], bins: dict[str, Bin]) -> Bench:
+def _pipeline(name: str, make: Callable[[], Pipeline], bins: dict[str, Bin], **more: Any) -> Bench:
     graph = make().graph
 
     def random(rng: Rng, n: int) -> Stimulus:
@@ -61,7 +61,7 @@ def _pipeline(name: str, make: Callable[[], Pipeline], bins: dict[str, Bin]) -> 
             stimuli.append(Stimulus({"i": fields}, _ports(rng)))
         return stimuli
 
-    return Bench(name, make, random, corners, {**FLOW, **bins})
+    return Bench(name, make, random, corners, {**FLOW, **bins}, **more)
 
 
 def _output(name: str, *, at: Callable[[I64], Any]) -> Bin:
@@ -140,7 +140,9 @@ ARITHMETIC_BENCHES: tuple[Bench, ...] = (
         "kept": _output("keep", at=lambda keep: keep == 1),
         "rejected": _output("keep", at=lambda keep: keep == 0),
     }),
-    _pipeline("fine-filter", lambda: FineFilter(interval=8, degree=2), {}),
+    _pipeline("fine-filter", lambda: FineFilter(interval=8, degree=2), {}, cannot_toggle={
+        f"o.payload.sharp_{axis}:23": "a sharpness is never negative" for axis in "xy"
+    }),
     _render(8),
     _render(16),
 )  # fmt: skip
