@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,3 +56,79 @@ def lint(config: Config = "streaminggs", size: Size = "rtl-small") -> None:
         console.print(said, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     console.print(f"{config}, {size}: clean")
+
+
+@rtl_app.command()
+def wave(
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="A run configuration with a streaminggs system.")
+    ] = "streaminggs",
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where to: .fst (needs liblz4-dev) or .vcd.")
+    ] = Path("archsim-out/rtl/wave.fst"),
+    size: Size = "rtl-small",
+    tiles: Annotated[str, typer.Option(help="Tiles, as in archsim rtl sim.")] = "random:1",
+    block: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this block, under its bench's random beats."),
+    ] = None,
+    start: Annotated[
+        int | None,
+        typer.Option("--from", min=0, help="First cycle. Default: when the tables are loaded."),
+    ] = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="How many. Default: 2000.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a value, e.g. "
+                     "workload.scene=my.ply. May be given several times."),
+    ] = None,
+) -> None:  # fmt: skip
+    """Write the waves of a window of cycles, of the whole machine or of one block."""
+    from rich.console import Console
+
+    from archsim.progress import ConsoleReporter, output_console
+    from archsim.rtl_output import wave_of_block, wave_of_tiles
+
+    reporter = ConsoleReporter(Console(stderr=True))
+    if block is not None:
+        window = wave_of_block(block, out, start, cycles, reporter)
+    else:
+        window = wave_of_tiles(config, size, tiles, assignments or [], out, start, cycles, reporter)
+    output_console().print(f"cycles {window[0]:,} to {window[1] - 1:,}: {out}", style="bold",
+                           soft_wrap=True)  # fmt: skip
+
+
+@rtl_app.command()
+def synth(
+    config: Config = "streaminggs",
+    size: Size = "rtl-small",
+    block: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this block; may be repeated. Default: all."),
+    ] = None,
+    target: Annotated[
+        Literal["ecp5", "cells"],
+        typer.Option(help="Lattice ECP5, or the standard cells of a Liberty file."),
+    ] = "ecp5",
+    liberty: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.lib", help="For cells. Default: Debian's qflow-tech-osu018."),
+    ] = None,
+    library_nm: Annotated[
+        float | None, typer.Option(help="Node of the Liberty file, to scale its areas from.")
+    ] = None,
+    node_nm: Annotated[
+        float | None, typer.Option(help="Node to scale areas to; needs the library's.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Synthesise the blocks one by one: LUTs, DSPs, RAMs and clock, or cells, area and delay."""
+    from rich.console import Console
+
+    from archsim.progress import ConsoleReporter, output_console
+    from archsim.rtl_synth import synthesise
+
+    reporter = ConsoleReporter(Console(stderr=True))
+    shown = synthesise(config, size, block or [], target, liberty, library_nm, node_nm, reporter)
+    console = output_console()
+    for part in shown:
+        console.print(part)

@@ -1,4 +1,4 @@
-"""What ``archsim rtl`` writes: Verilog with its manifest, waves."""
+"""What ``archsim rtl`` writes: Verilog with its manifest, and waves."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import archsim
-from archsim.base.errors import OutputError
+from archsim.base.errors import ConfigError, OutputError
+from archsim.base.problems import one_of
+from archsim.progress import Reporter
 
-__all__ = ["generate_rtl", "lint_rtl", "make_top"]
+__all__ = ["generate_rtl", "lint_rtl", "make_top", "wave_of_block", "wave_of_tiles"]
+
+_BLOCK_BEATS = 500
+_STALL_PERCENT = 30
+_DEFAULT_CYCLES = 2_000
 
 
 def make_top(config: str, size: str) -> tuple[Any, dict[str, Any]]:
@@ -74,3 +80,85 @@ def lint_rtl(config: str, size: str) -> str:
         file = Path(folder) / f"{TOP}.v"
         file.write_text(generate_verilog(top))
         return lint(file, TOP).strip().replace(folder + "/", "")
+
+
+def wave_of_block(
+    name: str, out: Path, start: int | None, cycles: int | None, reporter: Reporter
+) -> tuple[int, int]:
+    """Write the waves of a block under its bench's random stimulus; return the window."""
+    from archsim.rtl.tools.environment import need_package
+
+    need_package("amaranth", "rtl")
+    import numpy as np
+
+    from archsim.rtl.tools.library import build_library
+    from archsim.rtl.verify.bench import check
+    from archsim.rtl.verify.table import BENCHES
+
+    by_name = {bench.name: bench for bench in BENCHES}
+    if name not in by_name:
+        raise ConfigError(f"unknown block {name!r}; {one_of(name, list(by_name))}")
+    bench = by_name[name]
+    window = (start or 0, (start or 0) + (cycles or _DEFAULT_CYCLES))
+    with reporter.step(f"build {name} with Verilator"):
+        library = build_library(bench.make(), trace=_format(out))
+    stimulus = bench.random(np.random.default_rng(0), _BLOCK_BEATS)
+    _make_folder(out)
+    with reporter.step("hardware"):
+        check(bench, bench.make(), library, stimulus, stall_percent=_STALL_PERCENT,
+              wave=(out, *window))  # fmt: skip
+    return _written(out, window)
+
+
+def wave_of_tiles(
+    config: str, size: str, tiles: str, assignments: list[str], out: Path, start: int | None,
+    cycles: int | None, reporter: Reporter,
+) -> tuple[int, int]:  # fmt: skip
+    """Write the waves of a machine that renders tiles; return the window.
+
+    It begins, unless told otherwise, when the tables have been loaded.
+    """
+    from archsim.rtl.tools.environment import need_package
+
+    need_package("amaranth", "rtl")
+    from archsim.rtl.blocks.machine import make_machine
+    from archsim.rtl.scene_image import frame_constants
+    from archsim.rtl.simulate import load_cycles, run_tiles
+    from archsim.rtl.tools.library import build_library
+    from archsim.rtl_runs import prepare
+
+    prepared = prepare(config, assignments, size, tiles, reporter)
+    begin = load_cycles(prepared.image) if start is None else start
+    window = (begin, begin + (cycles or _DEFAULT_CYCLES))
+    with reporter.step(f"build {size} with Verilator (minutes the first time)"):
+        library = build_library(make_machine(prepared.parameters), trace=_format(out), checks=False)
+    constants = frame_constants(prepared.camera, prepared.image.grid)
+    _make_folder(out)
+    with reporter.step("hardware"):
+        run_tiles(library, prepared.image, prepared.golden, constants, prepared.parameters,
+                  wave=(out, *window))  # fmt: skip
+    return _written(out, window)
+
+
+def _format(out: Path) -> Any:
+    from archsim.rtl.tools.compile import WAVE_FORMATS
+
+    suffix = out.suffix.removeprefix(".")
+    if suffix not in WAVE_FORMATS:
+        raise ConfigError(f"waves are written as {' or '.join(WAVE_FORMATS)}, not {suffix!r}",
+                          place=str(out), remedy="end the file's name in .fst or .vcd")  # fmt: skip
+    return suffix
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", place=str(out)) from None
+
+
+def _written(out: Path, window: tuple[int, int]) -> tuple[int, int]:
+    if not out.is_file():
+        raise ConfigError(f"the run was over before cycle {window[0]}",
+                          remedy="start the window earlier")  # fmt: skip
+    return window

@@ -18,7 +18,7 @@ from archsim.rtl.scene_image import SceneImage
 from archsim.rtl.tools.columns import pack
 from archsim.rtl.tools.library import Library, Memory, Run
 
-__all__ = ["TileRun", "run_tiles"]
+__all__ = ["TileRun", "load_cycles", "run_tiles"]
 
 I64 = npt.NDArray[np.int64]
 _MOST_CYCLES_PER_ITEM = 400  # a run that takes longer hangs
@@ -99,6 +99,11 @@ def run_tiles(
     shown = [f"{m}_{s}" for m in MONITORED for s in ("moved", "stalled", "starved")]
     counters = {n: sum(run.ports[f"{n}{s}"] for s in suffixes) for n in (*shown, *COUNTERS)}
     return TileRun(pixels, finish, int(finish.max(initial=0)), counters, run)
+
+
+def load_cycles(image: SceneImage) -> int:
+    """Return the cycles until the tables are loaded, all three at once."""
+    return max(_length(columns) for columns in _tables(image).values())
 
 
 def _samples_of(golden: GoldenTiles, tiles: I64) -> dict[str, I64]:

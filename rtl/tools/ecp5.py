@@ -34,7 +34,7 @@ class Ecp5Report:
         TRELLIS_FF, MULT18X18D, DP16KD (18 kbit each).
     fmax_mhz
         nextpnr's estimate after routing; None for logic without a register-to-register path.
-    critical_ns, critical_from, critical_to
+    critical_from, critical_to
         The slowest path between registers.
     """
 

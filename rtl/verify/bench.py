@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -104,6 +105,7 @@ def expected(bench: Bench, component: Any, stimulus: Stimulus) -> Batches:
 def check(
     bench: Bench, component: Any, library: Library, stimulus: Stimulus, *,
     stall_percent: float | Mapping[str, float] = 0, seed: int = 0,
+    wave: tuple[Path, int, int] | None = None,
 ) -> Seen:  # fmt: skip
     """Run a stimulus through the library and raise ``AssertionError`` unless the model agrees."""
     must = expected(bench, component, stimulus)
@@ -112,7 +114,7 @@ def check(
         stimulus.inputs, expect={name: count(c) for name, c in must.items()},
         stall_percent=stall_percent, seed=seed, ports=stimulus.ports, first=stimulus.first,
         memories=stimulus.memories,
-        limit_cycles=bench.limit_cycles_per_beat * (beats + 100),
+        limit_cycles=bench.limit_cycles_per_beat * (beats + 100), wave=wave,
     )  # fmt: skip
     for name, columns in must.items():
         compare(columns, run.outputs[name], name)
