@@ -21,7 +21,8 @@ from archsim.rtl.tools.library import Library, Memory, Run
 
 __all__ = ["Bench", "Bin", "Seen", "Stimulus", "check", "compare", "expected"]
 
-Batches: TypeAlias = "dict[str, Columns]"
+#: Columns by stream.
+Batches: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
