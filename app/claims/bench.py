@@ -35,7 +35,7 @@ class Bench:
                  scene: str | None = None, data: Path | None = None,
                  finetuned: Path | None = None):  # fmt: skip
         self.claims, self.data, self.finetuned = claims, data, finetuned
-        self._cache, self._reporter = cache, reporter
+        self.cache, self.reporter = cache, reporter
         self._scene = scene
         self._systems: dict[str, System] = {}
         for run in claims.runs:
@@ -104,7 +104,7 @@ class Bench:
                     "baseline": missing[0],
                 }
             )
-            outcome = run_systems(run, cache=self._cache, reporter=self._reporter)
+            outcome = run_systems(run, cache=self.cache, reporter=self.reporter)
             for result in outcome.results:
                 self._results[key, result.name] = result
         return {name: self._results[key, name] for name in wanted}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
-from typing import Any
 
 from archsim.arch.load import load_machine
 from archsim.arch.machine import Accelerator
 from archsim.arch.operations import load_operations
 from archsim.base.interval import Interval
 from archsim.claims.bench import Bench
+from archsim.claims.filter_share import filter_section
 from archsim.claims.gs3d import MEASURES as GS3D
 from archsim.claims.gs3d import machine_area
 from archsim.claims.measure import Arguments, Measure, per_scene
@@ -19,6 +18,7 @@ from archsim.sim.gs3d.gscore_constants import constant as gscore_constant
 from archsim.sim.gs3d.streaminggs_constants import constant
 from archsim.sim.result import SystemResult
 from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
+from archsim.traces.gs3d.streaminggs.operations import Filter, filter_macs, filter_operations
 from archsim.words import digits
 
 __all__ = ["MEASURES"]
@@ -26,9 +26,7 @@ __all__ = ["MEASURES"]
 _SYSTEM = "streaminggs"
 _FINETUNED = "finetuned"
 
-#: voxel edges, as fractions of the extent, and sides of groups of the filter's table
-_FRACTIONS = (8, 16, 32, 64)
-_GROUPS = (16, 32, 64, 128)
+#: initiation intervals and number formats of the area's table
 _INTERVALS = (1, 2, 5, 10, 20)
 _WIDTHS = ("fp32", "fp16")
 
@@ -39,57 +37,14 @@ def _count(found: dict[str, SystemResult], name: str, scale: float = 1.0) -> Int
 
 def _filtered(bench: Bench, arguments: Arguments) -> Measured:
     found = per_scene(bench, arguments, [_SYSTEM], lambda r: _count(r, "filtered_fraction", 100))
-    section = _filter_table(bench, arguments)
+    scene = bench.scenes(arguments.get("scenes", "default"))[0]
+    published = next(row.band[0] for row in bench.claims.rows if row.measure == "filtered")
+    section = filter_section(bench, scene, published)
     return Measured(
         found,
         why="the share follows voxel and group: see the table; the paper states neither",
         sections=[section],
     )
-
-
-def _filter_table(bench: Bench, arguments: Arguments) -> Section:
-    """Return the share filtered over voxel and group on the first scene, and where 76.3 lies."""
-    scene = bench.scenes(arguments.get("scenes", "default"))[0]
-    names = {}
-    for k in _FRACTIONS:
-        for side in _GROUPS:
-            system: dict[str, Any] = {
-                "machine": "streaminggs",
-                "set": {"buffers.pixel.capacity_bytes.value": max(65536, 2 * 8 * side * side),
-                        "buffers.rename.capacity_bytes.value": 1 << 20},
-                "method": {"kind": "streaminggs", "voxel_size": f"extent/{k}",
-                           "group": [side, side]},
-            }  # fmt: skip
-            names[k, side] = bench.add(f"extent-{k}-group-{side}", system)
-    results = bench.on(scene, names.values())
-    share = {
-        at: 100 * float(results[name].workload_counts["filtered_fraction"])
-        for at, name in names.items()
-    }
-    published = next(row.band[0] for row in bench.claims.rows if row.measure == "filtered")
-    rows = tuple(
-        (f"extent/{k}", *(f"{digits(share[k, side])} %" for side in _GROUPS)) for k in _FRACTIONS
-    )
-    return Section(
-        f"Gaussians filtered on {scene.name}, by voxel and group",
-        ("voxel", *(f"{side}x{side}" for side in _GROUPS)),
-        rows,
-        note=_where(share, published),
-    )
-
-
-def _where(share: dict[tuple[int, int], float], published: float) -> str:
-    """Say between which voxels each group reaches the published share."""
-    found = []
-    for side in _GROUPS:
-        for coarse, fine in pairwise(_FRACTIONS):
-            a, b = share[coarse, side], share[fine, side]
-            if min(a, b) <= published <= max(a, b) and a != b:
-                k = coarse * (fine / coarse) ** ((published - a) / (b - a))
-                found.append(f"extent/{digits(k)} with groups of {side}x{side}")
-    if not found:
-        return f"{published:g} % lies outside the table"
-    return f"{published:g} % lies at " + ", ".join(found) + " (interpolated)"
 
 
 _SAVING = {"filtered": "with_filter", "unfiltered": "without_filter"}
@@ -173,8 +128,23 @@ def _codebook_kib(bench: Bench, arguments: Arguments) -> Measured:
     )  # fmt: skip
 
 
-def _macs(bench: Bench, arguments: Arguments) -> Measured | NoData:
-    return NoData("operations are not itemised yet")
+def _macs(bench: Bench, arguments: Arguments) -> Measured:
+    which: Filter = arguments["stage"]
+    table = filter_operations(3)
+    mine = table[table["filter"] == which]
+    columns = ("step", "multiplications", "additions", "divisions", "roots", "comparisons", "macs")
+    return Measured(
+        {"SH degree 3": Interval.exact(filter_macs(which, 3))},
+        why="counted as executed, an addition riding on a multiplication; the published count is "
+        "not itemised, and may count divisions, roots and comparisons, or another degree",
+        sections=[
+            Section(
+                f"Operations of the {which} filter on one Gaussian at SH degree 3",
+                columns,
+                tuple(tuple(str(value) for value in row) for row in mine[list(columns)].values),
+            )
+        ],
+    )
 
 
 def _area(bench: Bench, arguments: Arguments) -> Measured:
