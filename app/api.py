@@ -126,6 +126,7 @@ def run(
     out: str | Path | None = None,
     seed: int | None = None,
     engine: Engine = "auto",
+    min_psnr_db: float | None = None,
     reporter: Reporter | None = None,
     command: list[str] | None = None,
 ) -> Result:
@@ -144,6 +145,9 @@ def run(
     engine
         What executes the programs: ``simpy``, which defines their meaning, ``compiled``, which is
         faster on large ones, or ``auto``, the faster one. The result is the same to the byte.
+    min_psnr_db
+        What every frame must reach against the reference: each system's ``meets_min_psnr`` says
+        whether its frames do. Nothing is left out or judged better for it.
     reporter
         Told of every step; the command line shows a bar with it.
     command
@@ -169,6 +173,7 @@ def run(
         seed=resolved.config.seed,
         workload=_plain(resolved.config.workload.model_dump(mode="json")),
         scene=outcome.scene,
+        min_psnr_db=min_psnr_db,
     )
     manifest = _manifest(resolved, outcome, command, started, time.monotonic() - clock)
     result = Result(data, manifest, outcome.images, None, _notes(outcome, cache))

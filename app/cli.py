@@ -100,6 +100,12 @@ def run(
         Literal["auto", "simpy", "compiled"],
         typer.Option(help="What executes the programs; the result is the same."),
     ] = "auto",
+    min_psnr: Annotated[
+        float | None,
+        typer.Option("--min-psnr", metavar="DB", min=0, help="What every frame of every system "
+                     "must reach against the exact render; exit 1, after writing everything, when "
+                     "one does not."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Run a configuration: compare its systems in a table, files and an HTML report."""
     from rich.console import Console
@@ -107,6 +113,7 @@ def run(
     from archsim.api import run as run_config
     from archsim.output import default_folder
     from archsim.progress import ConsoleReporter
+    from archsim.summary import below_min_psnr
     from archsim.table import comparison
 
     where = out if out is not None else default_folder(config, assignments or [])
@@ -117,6 +124,7 @@ def run(
         out=where,
         seed=seed,
         engine=engine,
+        min_psnr_db=min_psnr,
         reporter=ConsoleReporter(errors),
         command=["archsim", *sys.argv[1:]],
     )
@@ -128,6 +136,14 @@ def run(
         style = "bold yellow" if note.startswith("warning") else "dim"
         console.print(note, style=style, markup=False, soft_wrap=True)
     console.print(f"report: {where / 'report.html'}", style="bold", soft_wrap=True)
+    missed = below_min_psnr(result.data)
+    for name, psnr in missed.items():
+        errors.print(
+            f"{name}: {psnr:.2f} dB in its worst frame, below --min-psnr {min_psnr:g}",
+            style="bold red", markup=False, soft_wrap=True,
+        )  # fmt: skip
+    if missed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -171,6 +171,8 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, Any]]:
             if system[key] is not None
         ]
         quality = "identical image" if system["exact"] else f"PSNR {system['psnr_db']:.1f} dB"
+        if system.get("meets_min_psnr") is False:
+            quality += f", below the {result['min_psnr_db']:g} dB asked for"
         cards.append(
             {"name": name, "title": _system_title(system), "numbers": numbers, "quality": quality}
         )
@@ -227,7 +229,11 @@ def _headline(result: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
         ("exact", "") if s["exact"] else (f"{s['psnr_db']:.2f} dB", f"SSIM {ssim(s['ssim'])}")
         for s in systems.values()
     ]
-    return [*rows, ("image", image)]
+    rows.append(("image", image))
+    if result.get("min_psnr_db") is not None:
+        met = [("yes" if s["meets_min_psnr"] else "no", "") for s in systems.values()]
+        rows.append((f"image of at least {result['min_psnr_db']:g} dB", met))
+    return rows
 
 
 def _bound(system: Mapping[str, Any]) -> tuple[str, str]:

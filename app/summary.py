@@ -16,7 +16,15 @@ from archsim.base.errors import CheckError
 from archsim.base.interval import Interval
 from archsim.sim.result import SCHEMA_VERSION, FrameResult, SystemResult
 
-__all__ = ["RATIOS", "SIMULATED", "SUMMED", "measured_quantities", "ratio_of", "summarize"]
+__all__ = [
+    "RATIOS",
+    "SIMULATED",
+    "SUMMED",
+    "below_min_psnr",
+    "measured_quantities",
+    "ratio_of",
+    "summarize",
+]
 
 _S = 1e-12  # seconds in a picosecond, joules in a picojoule
 
@@ -42,10 +50,12 @@ def summarize(
     seed: int,
     workload: Mapping[str, Any],
     scene: Mapping[str, Any],
+    min_psnr_db: float | None = None,
 ) -> dict[str, Any]:
     """Return the content of ``result.json``; the same results give the same bytes.
 
     ``workload`` is the configuration's, ``scene`` what is known of the scene (name, Gaussians).
+    With ``min_psnr_db`` each system's ``meets_min_psnr`` says whether all its frames reach it.
     Raises :class:`CheckError` when a system took no time or no energy.
     """
     measured = {result.name: measured_quantities(result) for result in results}
@@ -57,14 +67,33 @@ def summarize(
             for name, key in RATIOS.items()
         }
         systems[result.name] = _system(result, values, ratios)
+        systems[result.name]["meets_min_psnr"] = _meets(result, min_psnr_db)
     return {
         "schema": SCHEMA_VERSION,
         "baseline": baseline,
+        "min_psnr_db": min_psnr_db,
         "seed": seed,
         "workload": dict(workload),
         "scene": dict(scene),
         "cameras": [frame.camera for frame in results[0].frames],
         "systems": systems,
+    }
+
+
+def _meets(result: SystemResult, min_psnr_db: float | None) -> bool | None:
+    if min_psnr_db is None:
+        return None
+    return all(
+        frame.quality["exact"] or frame.quality["psnr_db"] >= min_psnr_db for frame in result.frames
+    )
+
+
+def below_min_psnr(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the worst frame's PSNR of each system that misses a result's ``min_psnr_db``."""
+    return {
+        name: min(frame["psnr_db"] for frame in system["frames"] if not frame["exact"])
+        for name, system in result["systems"].items()
+        if system["meets_min_psnr"] is False
     }
 
 

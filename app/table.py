@@ -71,6 +71,9 @@ def _headline(result: Mapping[str, Any]) -> Table:
         if key == "time_s":
             table.add_row("  at least", *(_bound(s) for s in systems.values()))
     table.add_row("image", *(_quality(s) for s in systems.values()))
+    if result.get("min_psnr_db") is not None:
+        table.add_row(f"  at least {result['min_psnr_db']:g} dB",
+                      *(_meets(s) for s in systems.values()))  # fmt: skip
     return table
 
 
@@ -107,6 +110,10 @@ def _quality(system: Mapping[str, Any]) -> Text:
         if error["psnr_db"] is not None:  # None: no error of this cause
             text.append(f"\n{cause} {error['psnr_db']:.0f} dB", "dim")
     return text
+
+
+def _meets(system: Mapping[str, Any]) -> Text:
+    return Text("yes", "green") if system["meets_min_psnr"] else Text("no", "bold red")
 
 
 def _where(result: Mapping[str, Any]) -> Table:

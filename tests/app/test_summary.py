@@ -9,7 +9,7 @@ from pyarrow import parquet
 from archsim.base.errors import CheckError
 from archsim.output import to_json
 from archsim.sim.result import SystemResult
-from archsim.summary import summarize
+from archsim.summary import below_min_psnr, summarize
 from archsim.tables import TABLES, table_rows, write_tables
 
 KEYS = {
@@ -148,3 +148,20 @@ def test_frames_carry_their_own_quality(two_views: list[SystemResult]) -> None:
     rows = [r for r in table_rows(result)["frames"] if r["system"] == "streaminggs"]
     assert [row["psnr_db"] for row in rows] == [pytest.approx(34.2), pytest.approx(35.2)]
     assert [row["exact"] for row in rows] == [False, False]
+
+
+def test_a_least_psnr_is_a_verdict_per_system(two_views: list[SystemResult]) -> None:
+    # streaminggs renders 34.2 and 35.2 dB, the others exactly
+    def judged(least: float | None) -> dict[str, Any]:
+        return summarize(two_views, baseline="orin-nx", seed=0, workload={}, scene={},
+                         min_psnr_db=least)  # fmt: skip
+
+    for least, meets in ((34.2, True), (34.3, False), (36.0, False)):
+        result = judged(least)
+        verdicts = {name: s["meets_min_psnr"] for name, s in result["systems"].items()}
+        assert verdicts == {"orin-nx": True, "gscore": True, "streaminggs": meets}
+        assert below_min_psnr(result) == ({} if meets else {"streaminggs": 34.2})
+    without = judged(None)
+    assert without["min_psnr_db"] is None
+    assert all(s["meets_min_psnr"] is None for s in without["systems"].values())
+    assert below_min_psnr(without) == {}

@@ -1,0 +1,177 @@
+"""Verdicts of claims, the files of published figures, and the map, without running anything."""
+
+import importlib
+
+import pytest
+
+from archsim.base.errors import ConfigError
+from archsim.base.interval import Interval
+from archsim.claims.bench import Bench
+from archsim.claims.claim import Claim, list_claims, load_claims
+from archsim.claims.evaluate import chosen_claims, evaluate
+from archsim.claims.gs3d import machine_area
+from archsim.claims.map import DRAMS, GROUPS, INTERVALS, OrderMap
+from archsim.claims.streaminggs import MEASURES
+from archsim.claims.verdict import Measured, NoData, judge
+from archsim.claims_table import ours_text, published_text
+from archsim.progress import Silent
+from archsim.traces.cache import TraceCache
+
+
+def claim(**changes):
+    given = {
+        "id": "speed", "claim": "speed", "published": 2.0, "unit": "x", "source": "a paper",
+        "certainty": "found", "role": "check", "within": 0.1, "measure": "ratio",
+    }  # fmt: skip
+    return Claim.model_validate(given | changes)
+
+
+def bench(system, tmp_path, **options):
+    cache = TraceCache(tmp_path, 10**9)
+    return Bench(load_claims(system), cache=cache, reporter=Silent(), **options)
+
+
+@pytest.mark.parametrize(
+    ("published", "ours", "verdict"),
+    [
+        (2.0, [(2.0, 2.0, 2.0)], "within"),
+        (2.0, [(2.21, 2.21, 2.21)], "outside"),
+        (2.0, [(2.19, 2.19, 2.19)], "within"),
+        (2.0, [(3.0, 1.5, 6.0)], "within"),  # the constants' range holds the figure
+        (2.0, [(1.0, 1.0, 1.0), (3.0, 3.0, 3.0)], "within"),  # and so does that of the scenes
+        ([2.0, 9.0], [(10.0, 9.5, 11.0)], "within"),
+        ([2.0, 9.0], [(10.0, 10.0, 11.0)], "outside"),
+    ],
+)
+def test_within_says_that_figure_and_range_meet(published, ours, verdict):
+    found = Measured({f"s{i}": Interval(*one) for i, one in enumerate(ours)}, why="because")
+    row = judge(claim(published=published), found)
+    assert row.verdict == verdict
+    assert row.reason == ("because" if verdict == "outside" else "")
+
+
+def test_up_to_is_the_best_scene_and_at_least_is_a_limit():
+    two = Measured({"a": Interval.exact(1.0), "b": Interval.exact(3.0)})
+    assert judge(claim(), two).ours.value == 2.0
+    assert judge(claim(up_to=True), two).ours.value == 3.0
+    assert judge(claim(up_to=True), two).ours.low == 1.0
+    least = claim(published=2.0, at_least=True, within=0.0)
+    assert judge(least, Measured({"a": Interval.exact(50.0)})).verdict == "within"
+    assert judge(least, Measured({"a": Interval.exact(1.9)})).verdict == "outside"
+    # one scene that reaches it does not speak for another that does not
+    assert judge(least, Measured({"a": Interval(1.9, 1.0, 9.0)})).verdict == "outside"
+
+
+def test_figures_that_constants_were_taken_from_prove_nothing():
+    row = judge(claim(role="fit"), Measured({"a": Interval.exact(2.0)}))
+    assert row.verdict == "fit"
+    assert judge(claim(role="fit"), Measured({"a": Interval.exact(9.0)})).verdict == "fit"
+
+
+def test_what_is_missing_is_said():
+    row = judge(claim(), NoData("no such machine"))
+    assert (row.verdict, row.ours, row.reason) == ("no-data", None, "no such machine")
+    assert ours_text(row) == ("\u2013", "")
+    assert row.to_dict()["ours"] is None
+
+
+def test_figures_are_written_as_published():
+    assert published_text(claim(published=45.7, up_to=True)) == "up to 45.7x"
+    assert published_text(claim(published=90, at_least=True, unit="FPS")) == "at least 90.0 FPS"
+    assert published_text(claim(published=[2, 9], unit="FPS")) == "2.00\u20139.00 FPS"
+
+
+@pytest.mark.parametrize("system", list_claims())
+def test_every_figure_can_be_measured(system, tmp_path):
+    claims = load_claims(system)
+    measures = importlib.import_module(f"archsim.claims.{claims.measures}").MEASURES
+    tried = bench(system, tmp_path)
+    for row in claims.rows:
+        assert row.measure in measures, row.id
+        for name in measures[row.measure].systems(row.arguments):
+            if row.id != "xavier-speedup":  # no such machine is described
+                tried.system(name)
+        kinds = row.arguments.get("scenes", "default")
+        assert tried.scenes(kinds), row.id
+        for scene in tried.scenes(kinds):
+            assert tried.workload(scene)["kind"] == "gs3d"
+
+
+def test_scenes_follow_what_is_at_hand(tmp_path):
+    without = bench("streaminggs", tmp_path)
+    assert without.left_out("default") == ["playbot", "biker"]
+    (tmp_path / "gs3d/playcanvas").mkdir(parents=True)
+    file = tmp_path / "gs3d/playcanvas/biker.compressed.ply"
+    file.touch()
+    some = bench("streaminggs", tmp_path, data=tmp_path)
+    assert some.left_out("default") == ["playbot"]
+    assert some.workload(some.scenes("default")[-1])["scene"] == str(file)
+    one = bench("streaminggs", tmp_path, scene="builtin:object")
+    (only,) = one.scenes("default")
+    assert one.workload(only)["scene"] == "builtin:object"
+    assert one.workload(only)["resolution"] == [800, 800]
+    assert one.left_out("default") == []
+
+
+def test_wrong_names_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing published about 'gscor'.*\n.*gscore"):
+        load_claims("gscor")
+    with pytest.raises(ConfigError, match=r"streaminggs has no claim 'gpu-speed'.*\n.*gpu-speedup"):
+        chosen_claims(bench("streaminggs", tmp_path), ["gpu-speed"])
+
+
+def test_figures_that_need_no_frame(tmp_path):
+    """MACs, codebooks, records, areas and rates come from counts and constants alone."""
+    tried = bench("streaminggs", tmp_path)
+    ids = ["macs-coarse", "macs-full", "codebooks", "vq-record", "gpu-tflops", "area", "voxel-size"]
+    rows = {row.claim.id: row for row in evaluate(tried, chosen_claims(tried, ids))}
+    assert rows["codebooks"].ours.value == 250.0
+    assert rows["codebooks"].verdict == "fit"
+    # 53 bits of indices and opacity in 7 bytes against 220
+    assert rows["vq-record"].ours.value == pytest.approx(100 * (1 - 7 / 220))
+    assert rows["gpu-tflops"].ours.value == pytest.approx(3.76, abs=0.01)
+    assert rows["voxel-size"].verdict == "no-data"
+    steps = rows["macs-coarse"].sections[0].rows
+    assert sum(int(row[-1]) for row in steps[:-1]) == int(steps[-1][-1])
+    by_width = rows["area"].sections[1].rows
+    areas = {(row[0], row[1]): float(row[2]) for row in by_width}
+    assert areas["fp32", "1"] > areas["fp32", "10"] > areas["fp16", "10"]
+
+
+def test_areas_scale_between_nodes_and_with_cores():
+    own, _ = machine_area("gscore")
+    smaller, _ = machine_area("gscore", 16)
+    sixteen, _ = machine_area("gscore-16")
+    assert smaller.value < own.value / 2
+    assert sixteen.value == pytest.approx(4 * own.value, rel=1e-9)
+
+
+def test_the_loss_of_a_model_follows_its_own_error(tmp_path):
+    from archsim.claims.streaminggs import _loss
+
+    # 50 dB are a hundredth of the squared error of a 30 dB model: 10 log10(1.01)
+    assert _loss([27, 30, 33], 50.0).value == pytest.approx(0.0432, abs=1e-4)
+    assert _loss([27, 30, 33], None).high == 0.0
+    assert "psnr_loss" in MEASURES
+
+
+def test_the_map_tells_where_each_statement_holds():
+    base = {"full": 1.0, "no coarse filter": 2.0, "half CFU": 1.8, "no VQ": 1.3, "half FFU": 1.1,
+            "half VRU": 1.0}  # fmt: skip
+    at = (10, next(iter(DRAMS)), 64)
+
+    def holds(**changes):
+        times = base | {name.replace("_", " "): value for name, value in changes.items()}
+        return OrderMap("s", {at: times}).holds(at)
+
+    assert holds() == (True, True, True)
+    assert holds(no_coarse_filter=1.1) == (False, True, True)
+    assert holds(no_VQ=2.5) == (True, False, True)
+    assert holds(half_FFU=1.4) == (True, True, False)
+    assert holds(half_CFU=1.0, no_VQ=1.0, half_FFU=1.0) == (True, False, False)
+    points = {(i, d, g): base for i in INTERVALS for d in DRAMS for g in GROUPS}
+    mapped = OrderMap("s", points)
+    assert len(mapped.section().rows) == len(points)
+    heat = mapped.figure().plot["data"]
+    assert len(heat) == len(GROUPS)
+    assert {cell for plot in heat for line in plot["z"] for cell in line} == {3}
