@@ -24,7 +24,7 @@ def claims(
     ] = None,
     finetuned: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="A scene that archsim finetune wrote, for the figures "
+        typer.Option(metavar="FILE", help="A scene that archsim finetune wrote, for the figures "
                      "after fine-tuning; --scene names the scene it was made from."),
     ] = None,
     data: Annotated[

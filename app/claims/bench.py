@@ -28,13 +28,14 @@ class Bench:
     """Runs systems on scenes when they are asked for, and remembers the results.
 
     ``scene`` replaces all scenes by one, with the frame size of the first of each class; ``data``
-    is the folder of real scenes, ``finetuned`` the folder of a fine-tuned scene.
+    is the folder of real scenes, ``finetuned`` the file of a fine-tuned
+    scene, which becomes the system of that name.
     """
 
     def __init__(self, claims: Claims, *, cache: TraceCache, reporter: Reporter,
                  scene: str | None = None, data: Path | None = None,
                  finetuned: Path | None = None):  # fmt: skip
-        self.claims, self.data, self.finetuned = claims, data, finetuned
+        self.claims, self.data = claims, data
         self.cache, self.reporter = cache, reporter
         self._scene = scene
         self._systems: dict[str, System] = {}
@@ -42,6 +43,9 @@ class Bench:
             for name, system in load_run(run).config.systems.items():
                 dumped = system.model_dump(mode="json", exclude_unset=True)
                 self._systems.setdefault(name, dumped)
+        if finetuned is not None:
+            method = {"kind": "streaminggs", "finetuned": str(finetuned)}
+            self.add("finetuned", {"machine": "streaminggs", "method": method})
         self._results: dict[tuple[str, str], SystemResult] = {}
 
     def scenes(self, kind: str) -> list[ClaimScene]:

@@ -79,7 +79,7 @@ def _misorder(bench: Bench, arguments: Arguments) -> Measured | NoData:
     before = per_scene(bench, arguments, [_SYSTEM], lambda r: _count(r, name, 100))
     words = ", ".join(f"{scene} {digits(one.value)} %" for scene, one in before.items())
     if not bench.has(_FINETUNED):
-        return NoData(f"needs a fine-tuned scene (--finetuned FOLDER); before fine-tuning: {words}")
+        return NoData(f"needs a fine-tuned scene (--finetuned FILE); before fine-tuning: {words}")
     after = per_scene(
         bench, arguments, [_FINETUNED],
         lambda r: Interval.exact(100 * float(r[_FINETUNED].workload_counts[name])),
@@ -100,7 +100,7 @@ def _psnr_loss(bench: Bench, arguments: Arguments) -> Measured | NoData:
     words = ", ".join(f"{scene} {digits(one.value)} dB" for scene, one in before.items())
     if not bench.has(_FINETUNED):
         return NoData(
-            "needs a fine-tuned scene (--finetuned FOLDER); before fine-tuning a model of "
+            "needs a fine-tuned scene (--finetuned FILE); before fine-tuning a model of "
             f"{arguments['model_db'][1]} dB loses: {words}"
         )
     return Measured(take(_FINETUNED), why=f"before fine-tuning: {words}", note=f"before: {words}")
