@@ -25,10 +25,12 @@ _SIDES = (16, 32, 64, 128)
 def filter_section(bench: Bench, scene: ClaimScene, published: float) -> Section:
     """Return the table, and where the published share (in percent) lies in it."""
     table = _table(bench, scene)
-    share = {(row.fraction, row.group): 100 * row.filtered_fraction for row in table.itertuples()}
+    share = dict(zip(zip(table["fraction"], table["group"]), 100 * table["filtered_fraction"]))
     groups = [f"{side}x{side}" for side in _SIDES]
-    where = fraction_where(table, published / 100).dropna()
-    found = ", ".join(f"extent/{digits(k)} with groups of {group}" for group, k in where.items())
+    where = fraction_where(table, published / 100).dropna().to_dict()
+    found = ", ".join(
+        f"extent/{digits(float(k))} with groups of {group}" for group, k in where.items()
+    )
     few = sorted({f"extent/{k:g}" for k in table.loc[~table["evidence"], "fraction"]})
     note = f"{published:g} % lies at {found} (interpolated)" if found else (
         f"{published:g} % lies outside the table"
@@ -64,7 +66,7 @@ def _table(bench: Bench, scene: ClaimScene) -> pd.DataFrame:
             camera = load_cameras(workload, bounds_of(loaded))[0]
             table = filter_table(loaded, camera, _FRACTIONS, [(side, side) for side in _SIDES],
                                  progress=progress)  # fmt: skip
-        columns = {name: table[name].to_numpy() for name in table if name != "group"}
+        columns = {str(name): table[name].to_numpy() for name in table if name != "group"}
         kept = Trace("gs3d/filter-table", {"group": list(table["group"])}, columns)
         bench.cache.store(key, kept)
     return pd.DataFrame({"group": kept.meta["group"], **kept.columns})
