@@ -13,6 +13,7 @@ from archsim.base.errors import ArchsimError
 from archsim.claims_commands import claims
 from archsim.compare_commands import compare
 from archsim.dram_commands import dram_app
+from archsim.finetune_commands import finetune
 from archsim.rtl_commands import rtl_app
 from archsim.streaminggs_commands import streaminggs_app
 from archsim.sweep_commands import sweep
@@ -34,6 +35,7 @@ app.add_typer(streaminggs_app, name="streaminggs")
 app.command()(sweep)
 app.command()(claims)
 app.command()(compare)
+app.command()(finetune)
 
 _INTERRUPTED = 130
 

@@ -6,23 +6,27 @@ The algorithm is executed by :mod:`archsim.traces.gs3d.streaminggs`; this is its
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from archsim.arch.machine import Accelerator, Gpu
 from archsim.base.errors import ConfigError
+from archsim.base.hashing import hash_path
 from archsim.sim.gs3d.gscore_constants import CONSTANTS as GSCORE_CONSTANTS
 from archsim.sim.gs3d.streaminggs_constants import CONSTANTS, SHARED
 from archsim.sim.gs3d.streaminggs_filter import FilterRule
 from archsim.sim.gs3d.streaminggs_program import build_program
 from archsim.sim.program import Program
 from archsim.traces.cache import TraceCache
+from archsim.traces.gs3d.finetune.load import load_tuned
 from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
 from archsim.traces.gs3d.streaminggs.grid import voxel_length
 from archsim.traces.gs3d.streaminggs.order import OrderRule
 from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters, VqKind
 from archsim.traces.gs3d.streaminggs.record import record_streaminggs
+from archsim.traces.gs3d.workload import find_path
 from archsim.traces.trace import Trace
 
 __all__ = ["METHOD", "StreamingGs", "StreamingGsConfig"]
@@ -83,6 +87,12 @@ class StreamingGsConfig(BaseModel):
         description="filters in front of the sort: both; fine (no coarse filter: all records of a "
         "voxel are read and projected); none (all of them are sorted, too). The image is the same",
     )
+    finetuned: str | None = Field(
+        default=None,
+        description="scene.ply of archsim finetune for the workload's scene: this method streams "
+        "it, while other systems and the reference image use the scene itself. "
+        "Example: archsim-out/playbot-finetuned/scene.ply",
+    )
     max_tasks: int = Field(
         default=60_000,
         ge=1000,
@@ -108,6 +118,17 @@ class StreamingGsConfig(BaseModel):
         if value < 1:
             raise ValueError(f"found {value}, expected a whole number of pixels, at least 1")
         return value
+
+    @field_validator("finetuned")
+    @classmethod
+    def _is_file(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        folder = (info.context or {}).get("folder") if isinstance(info.context, dict) else None
+        path = find_path(value, folder)
+        if not Path(path).is_file():
+            raise ValueError(f"no such file {value}; give the scene.ply of archsim finetune")
+        return path
 
     def parameters(self) -> StreamingGsParameters:
         """Return what the trace depends on."""
@@ -137,14 +158,16 @@ class StreamingGs:
         cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
     ) -> Trace:  # fmt: skip
         """Execute the voxel pipeline on the frame and record its work, image and errors."""
+        tuned = None if config.finetuned is None else load_tuned(Path(config.finetuned), scene)
         return record_streaminggs(
-            scene, camera, reference, config.parameters(), cache=cache, progress=progress
-        )
+            scene, camera, reference, config.parameters(), tuned=tuned, cache=cache,
+            progress=progress,
+        )  # fmt: skip
 
     def trace_parameters(self, config: Any) -> dict[str, Any]:
-        """Return grid, groups, order, rays and codebooks; the machine's side is not in it."""
-        parameters: dict[str, Any] = config.parameters().meta()
-        return parameters
+        """Return grid, groups, order, rays, codebooks and the tuned scene's content."""
+        tuned = None if config.finetuned is None else hash_path(Path(config.finetuned))
+        return {**config.parameters().meta(), "finetuned": tuned}
 
     def program(self, trace: Trace, machine: Accelerator | Gpu, mode: str | None,
                 config: Any) -> Program:  # fmt: skip

@@ -39,15 +39,15 @@ def parameter_gradients(
     means: Array, parameters: Parameters, camera: Camera, variant: Variant,
     index: npt.NDArray[np.int32], features: Array, gradient: Array,
 ) -> Parameters:  # fmt: skip
-    """Return the gradient of a loss by the parameters, zero for Gaussians that are not visible.
+    """Return the gradient of a loss by the parameters, in float64; zero for what is not visible.
 
     ``features``, (V, 9), and ``gradient``, (V, 7), belong to the Gaussians ``index``, (V,); see
     :mod:`archsim.traces.gs3d.finetune.raster`.
     """
-    result = Parameters(*(np.zeros_like(array) for _, array in parameters.items()))
+    result = Parameters(*(np.zeros(array.shape) for _, array in parameters.items()))
     view = view_of(camera, RULES[variant], TILE)
     _project_backward(
-        means, parameters.scale, parameters.rotation,
+        means, parameters.scale.astype(np.float64), parameters.rotation.astype(np.float64),
         np.ascontiguousarray(camera.world_to_camera, np.float64), view, index,
         features.astype(np.float64), gradient, result.opacity, result.scale, result.rotation,
         result.dc, result.sh,

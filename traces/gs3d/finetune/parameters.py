@@ -7,6 +7,7 @@ quaternions normalised where they are used. Centres are frozen.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,15 @@ from archsim.traces.gs3d.scene import F32, Scene
 
 __all__ = ["KINDS", "Parameters", "activate", "parameters_of"]
 
+Floats = npt.NDArray[np.floating[Any]]
+
 #: Opacities 0 and 1 have no finite logit: 1e-7 is below what float32 tells from 1.
 _CLOSEST = 1e-7
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """N Gaussians' trainable parameters, or gradients by them; all float32.
+    """N Gaussians' trainable parameters, float32, or gradients by them, float64.
 
     Attributes
     ----------
@@ -37,16 +40,16 @@ class Parameters:
         The other spherical harmonics.
     """
 
-    opacity: F32
-    scale: F32
-    rotation: F32
-    dc: F32
-    sh: F32
+    opacity: Floats
+    scale: Floats
+    rotation: Floats
+    dc: Floats
+    sh: Floats
 
     def __len__(self) -> int:
         return int(self.opacity.shape[0])
 
-    def items(self) -> list[tuple[str, F32]]:
+    def items(self) -> list[tuple[str, Floats]]:
         """Return (kind, array) pairs in a fixed order."""
         return [(name, getattr(self, name)) for name in KINDS]
 
@@ -56,14 +59,14 @@ KINDS = tuple(f.name for f in fields(Parameters))
 
 
 def parameters_of(scene: Scene) -> Parameters:
-    """Return a scene's parameters."""
+    """Return a scene's parameters, in arrays of their own."""
     opacity = np.clip(scene.opacities.astype(np.float64), _CLOSEST, 1.0 - _CLOSEST)
     return Parameters(
         opacity=np.log(opacity / (1.0 - opacity)).astype(np.float32),
         scale=np.log(scene.scales.astype(np.float64)).astype(np.float32),
         rotation=scene.quats.copy(),
-        dc=np.ascontiguousarray(scene.sh[:, 0]),
-        sh=np.ascontiguousarray(scene.sh[:, 1:]),
+        dc=scene.sh[:, 0].copy(),
+        sh=scene.sh[:, 1:].copy(),
     )
 
 

@@ -74,6 +74,15 @@ class QuantisedScene:
         """Bytes of the codebooks at the scene's SH degree."""
         return self.codebooks.codebook_bytes()
 
+    @property
+    def exact(self) -> bool:
+        """Whether scales, rotations and colours are entries already, but for rounding."""
+        made = self.decoded()
+        return all(
+            np.allclose(getattr(made, name), getattr(self.scene, name), rtol=1e-5, atol=1e-6)
+            for name in ("scales", "quats", "sh")
+        )
+
     def decoded(self, *, canonical: bool = False) -> Scene:
         """Return the scene that the indices stand for.
 

@@ -38,15 +38,21 @@ _ERROR_TEXT = {
     "order": "all Gaussians, in the order of the group's voxels instead of exact depth order",
     "vq": "all Gaussians in exact order, with scale, rotation and colour from codebooks and "
     "opacity in 8 bits",
+    "tuning": "all Gaussians of the fine-tuned scene in exact order, out of its codebooks if it "
+    "has any",
 }
 
 
 def record_streaminggs(
     scene: Scene, camera: Camera, reference: Reference, parameters: StreamingGsParameters, *,
-    codebooks: Codebooks | None = None, cache: TraceCache | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    tuned: Scene | None = None, codebooks: Codebooks | None = None,
+    cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Trace:  # fmt: skip
     """Run StreamingGS on a frame; ``reference`` is the reference render of the same frame.
+
+    ``tuned`` is streamed in place of ``scene``, which ``reference`` shows: the same centres with
+    other parameters (:mod:`archsim.traces.gs3d.finetune`). Order and coverage then are its errors
+    against its own exact render; ``tuning`` stands in place of ``vq``.
 
     With vector quantisation the fine filter and the renderer use the decoded parameters, the coarse
     filter the scene's own. ``codebooks`` are those of the scene unless given; ``cache`` keeps them
@@ -84,29 +90,34 @@ def record_streaminggs(
     """
     parameters.check()
     tell = progress or (lambda _done, _total: None)
-    quantised = _quantised(scene, parameters, codebooks, cache, tell)
+    stored = scene if tuned is None else tuned
+    quantised = _quantised(stored, parameters, codebooks, cache, tell)
     tell(50, 100)
     fine = reference
-    if quantised is not None:
+    if stored is not scene or quantised is not None:
         fine = render_reference(
-            quantised.decoded(), camera, variant=reference.variant, background=reference.background
-        )
+            stored if quantised is None else quantised.decoded(), camera,
+            variant=reference.variant, background=reference.background,
+        )  # fmt: skip
     tell(65, 100)
-    frame = stream_frame(scene, camera, fine, parameters)
+    frame = stream_frame(stored, camera, fine, parameters)
     tell(80, 100)
     grid, groups, queue = frame.grid, frame.groups, frame.queue
+    ordered = reference if tuned is None else fine  # whose exact render the order is judged by
     errors = render_errors(
-        queue, frame.distances, parameters.order, grid.places()[1][reference.projected.index],
-        gaussian_features(reference.projected), reference.projected.depth, reference.tile_start,
-        reference.pair_visible, groups, BLEND_RULES[reference.variant],
+        queue, frame.distances, parameters.order, grid.places()[1][ordered.projected.index],
+        gaussian_features(ordered.projected), ordered.projected.depth, ordered.tile_start,
+        ordered.pair_visible, groups, BLEND_RULES[reference.variant],
     )  # fmt: skip
     image = frame.streamed.frame.over(reference.background)
     one_error = {
         "coverage": errors.coverage.over(reference.background),
         "order": errors.order.over(reference.background),
     }
-    if quantised is not None:
-        one_error["vq"] = fine.image
+    exact = dict.fromkeys(one_error, ordered.image)
+    if fine is not reference:
+        cause = "vq" if tuned is None else "tuning"
+        one_error[cause], exact[cause] = fine.image, reference.image
     tables, streamed, visits = frame.tables, frame.streamed, frame.visits
     survivors = visits.survivors
     fine_bits = WORD_BYTES * 8 * (scene.parameters_per_gaussian - COARSE_WORDS)
@@ -141,10 +152,7 @@ def record_streaminggs(
         "image": to_uint8(image),
         "error": error_map(image, reference.image),
         **{f"image.{cause}": to_uint8(alone) for cause, alone in one_error.items()},
-        **{
-            f"error.{cause}": error_map(alone, reference.image)
-            for cause, alone in one_error.items()
-        },
+        **{f"error.{cause}": error_map(alone, exact[cause]) for cause, alone in one_error.items()},
     }
     counts: dict[str, Any] = {**frame.counts(), **_error_counts(errors)}
     meta = {
@@ -161,8 +169,8 @@ def record_streaminggs(
         "layout": layout.meta(),
         "vq": _vq_meta(parameters, quantised),
         "counts": counts,
-        "quality": _quality(image, one_error, reference.image),
-        "notes": _notes(grid, parameters),
+        "quality": _quality(image, reference.image, one_error, exact),
+        "notes": _notes(grid, parameters, quantised, tuned is not None),
     }
     trace = Trace(KIND, meta, columns)
     for against, saving in vq_savings(trace).items():
@@ -209,18 +217,22 @@ def _error_counts(errors: SeparateErrors) -> dict[str, float]:
 
 def _quality(
     image: npt.NDArray[np.float32],
-    one_error: dict[str, npt.NDArray[np.float32]],
     reference: npt.NDArray[np.float32],
+    one_error: dict[str, npt.NDArray[np.float32]],
+    exact: dict[str, npt.NDArray[np.float32]],
 ) -> dict[str, Any]:
     quality = compare_images(image, reference)
     quality["errors"] = {
-        cause: {**compare_images(alone, reference), "what": _ERROR_TEXT[cause]}
+        cause: {**compare_images(alone, exact[cause]), "what": _ERROR_TEXT[cause]}
         for cause, alone in one_error.items()
     }
     return quality
 
 
-def _notes(grid: VoxelGrid, parameters: StreamingGsParameters) -> list[str]:
+def _notes(
+    grid: VoxelGrid, parameters: StreamingGsParameters, quantised: QuantisedScene | None,
+    tuned: bool,
+) -> list[str]:  # fmt: skip
     notes = [
         "The renderer is GSCore's: subtiles outside a Gaussian's box of 3 sigma miss contributions "
         "of alpha between 1/255 and 0.011. This error is in the image beside order, coverage and "
@@ -231,10 +243,16 @@ def _notes(grid: VoxelGrid, parameters: StreamingGsParameters) -> list[str]:
             "Parameters behind the first four are stored and read uncompressed; the published "
             "machine reads them as indices into codebooks."
         )
-    else:
+    elif not tuned:
         notes.append(
             "Codebooks are trained on the scene's own parameters; the published machine's are "
-            "tuned together with the scene, which loses less."
+            "tuned together with the scene, which loses less (archsim finetune)."
+        )
+    elif quantised is not None and not quantised.exact:
+        notes.append(
+            "The fine-tuned scene has more different values than the codebooks have entries: it "
+            "was tuned without quantisation or for larger codebooks, and is quantised again here, "
+            "which undoes part of the tuning."
         )
     if not grid.is_evidence:
         notes.append(
