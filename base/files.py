@@ -23,15 +23,17 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
+        try:
+            with aside.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot be written: {error.strerror or error}", place=str(path),
+            f"cannot be written: {error.strerror or error}",
+            place=str(path),
             remedy="choose a folder that can be written, with free space, with --out",
-        ) from error  # fmt: skip
-    finally:
-        aside.unlink(missing_ok=True)
+        ) from error
