@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from archsim.output import to_json, write_folder
 from archsim.progress import Reporter
+from archsim.rtl.arithmetic.cycles import UnitCycles
 from archsim.rtl.comparison import (
     TOLERANCE_CYCLES,
     TOLERANCE_SHARE,
@@ -58,6 +60,7 @@ def write_comparison(prepared: Prepared, rows: Sequence[Mapping[str, Any]], fold
         "machine": prepared.parameters.machine,
         "size": prepared.parameters.size,
         "parameters": prepared.parameters.describe(),
+        "unit_cycles": asdict(UnitCycles.of(prepared.parameters)),
         "camera": prepared.camera.name,
         "resolution": [prepared.camera.width, prepared.camera.height],
         "voxel_size": prepared.voxel_size,

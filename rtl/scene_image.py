@@ -90,11 +90,8 @@ def build_image(
     order = grid.order
     corner = np.repeat(grid.index(), grid.count, axis=0)
     place = (scene.means[order].astype(np.float64) - grid.origin) / grid.size - corner
-    stored = replace(
-        scene,
-        **{n: np.ascontiguousarray(getattr(scene, n)[order]) for n in _FIELDS},
-        name=f"{scene.name} as stored",
-    )
+    columns: dict[str, Any] = {n: np.ascontiguousarray(getattr(scene, n)[order]) for n in _FIELDS}
+    stored = replace(scene, **columns, name=f"{scene.name} as stored")
     sizes = CodebookSizes(p.scale_entries, p.rotation_entries, p.base_entries, p.harmonics_entries)
     quantised = quantise(stored, scene_codebooks(stored, sizes=sizes, cache=cache))
     given = quantised.codebooks
@@ -110,17 +107,18 @@ def build_image(
         "base": FLOAT.quantize(given.dc.astype(np.float64) * _DC_FACTOR + 0.5),
         "harmonics": FLOAT.quantize(harmonics),
     }
-    codes = {
-        "scale": quantised.scale, "rotation": quantised.rotation, "base": quantised.dc,
-        "harmonics": quantised.sh,
+    index: dict[str, I64] = {
+        name: code.astype(np.int64)
+        for name, code in (
+            ("scale", quantised.scale), ("rotation", quantised.rotation),
+            ("base", quantised.dc), ("harmonics", quantised.sh),
+        )
     }  # fmt: skip
-    codes = {name: code.astype(np.int64) for name, code in codes.items()}
-    largest = FLOAT.real(books["scale"]).max(axis=1)[codes["scale"]]
+    index["opacity"] = OPACITY.quantize(scene.opacities[order])
+    largest = FLOAT.real(books["scale"]).max(axis=1)[index["scale"]]
     size = np.minimum(np.ceil(largest * 2.0**SIZE.f), SIZE.high).astype(np.int64)
     raw = np.clip(np.floor(place * 2.0**PLACE.f), 0, PLACE.high).astype(np.int64)
-    opacity = OPACITY.quantize(scene.opacities[order])
     coarse = np.concatenate([raw, size[:, None]], axis=1)
-    index = {**codes, "opacity": opacity}
     decoded = _decode(scene, grid, corner, raw, index, books)
     return SceneImage(grid, coarse, index, books, decoded, clamped)
 

@@ -122,7 +122,7 @@ def _normalise(m: Module, value: Value) -> tuple[Value, Value]:
     width = len(value)
     steps = (width - 1).bit_length()
     current: Any = value
-    amount = []
+    amount: list[Signal] = []
     for step in reversed(range(steps)):
         distance = 1 << step
         if distance >= width:
