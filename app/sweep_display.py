@@ -151,6 +151,8 @@ def column_text(column: str, value: Any) -> str:
         return "exact" if column.endswith("psnr_db") else DASH
     if isinstance(value, str | bool):
         return str(value)
+    if ".dram_bytes_by_stream." in column:
+        return quantity(value, "B")
     for ending in sorted(_UNITS, key=len, reverse=True):
         if column.endswith(ending) or column.partition(".")[2].partition(".")[0].endswith(ending):
             return quantity(value, _UNITS[ending])
