@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -86,11 +87,17 @@ def test_operations_stand_beside_the_published(capsys: pytest.CaptureFixture[str
 def test_scene_info_says_what_pruning_costs(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("scene", "info", "builtin:object", "--prune", "lightgaussian:0.01", "--json")
+    random = np.random.default_rng(0)
+    record = np.zeros(300, [("m", "<f4", 3), ("s", "<f4", 3), ("c", "u1", 4), ("q", "u1", 4)])
+    record["m"], record["s"] = random.normal(size=(300, 3)), 0.1
+    record["c"], record["q"] = random.integers(0, 256, (300, 4)), (255, 128, 128, 128)
+    file = Path(config).with_name("small.splat")
+    file.write_bytes(record.tobytes())
+    asked = ("scene", "info", str(file), "--prune", "lightgaussian:0.2", "--json")
     status, out, _ = command(*asked, capsys=capsys)
     assert status == 0
     facts = json.loads(out)
-    assert facts["source"]["pruned_from_gaussians"] == 100 * facts["gaussians"]
+    assert (facts["gaussians"], facts["source"]["pruned_from_gaussians"]) == (60, 300)
     assert 5 < facts["source"]["pruned_psnr_db"] < 60
     status, _, errors = command(
         "scene", "info", "builtin:object", "--prune", "best:0.5", capsys=capsys

@@ -41,7 +41,7 @@ __all__ = [
 CodebookKind = Literal["trained", "palette"]
 
 _KIND = "gs3d/codebooks"
-_SAMPLE = 262_144  # Gaussians that train a codebook, 64 per entry of 4096; all of a smaller scene
+_SAMPLE = 131_072  # Gaussians that train a codebook, 32 per entry of 4096; all of a smaller scene
 _ITERATIONS = 10  # 20 gain less than 0.1 dB of a rendered image
 _MOST_PALETTE = 65_536  # entries of a SOG palette: labels of 16 bits
 _WORD_BYTES = 4  # FP32
