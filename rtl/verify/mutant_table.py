@@ -50,7 +50,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ("sorter", "blocks.sorting.drainer"): [
         ("self.o.payload.last.eq(remaining == 1)", "self.o.payload.last.eq(remaining == 2)"),
         ("left.eq(self.width)", "left.eq(self.width - 1)"),
-        ("read.eq((remaining != 0) & ~load & ", "read.eq((remaining != 0) & "),
+        ("left.eq(Mux(remaining == 1, 0, left - 1))", "left.eq(left - 1)"),
     ],
     ("sorter", "blocks.sorter"): [
         ("half ^ merging", "half"),

@@ -80,10 +80,10 @@ class OrderSpecification(wiring.Component):
 
 BLOCKS: dict[str, tuple[Callable[[], OrderSpecification], int]] = {
     "fifo-1": (lambda: OrderSpecification(StreamFifo(shape=2, depth=1), capacity=1), 14),
-    "fifo-4": (lambda: OrderSpecification(StreamFifo(shape=2, depth=4), capacity=4), 14),
-    "fifo-6": (lambda: OrderSpecification(StreamFifo(shape=1, depth=6), capacity=6), 14),
+    "fifo-4": (lambda: OrderSpecification(StreamFifo(shape=1, depth=4), capacity=4), 11),
+    "fifo-5": (lambda: OrderSpecification(StreamFifo(shape=1, depth=5), capacity=5), 13),
     "skid": (lambda: OrderSpecification(SkidBuffer(shape=4), capacity=2), 16),
-    "double": (lambda: OrderSpecification(DoubleBuffer(shape=1, depth=2), capacity=4), 14),
+    "double": (lambda: OrderSpecification(DoubleBuffer(shape=1, depth=2), capacity=4), 12),
 }
 
 

@@ -1,0 +1,97 @@
+"""``archsim rtl`` generate, lint, wave and synth: what they write, and how they refuse."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from archsim.cli import main
+
+pytest.importorskip("amaranth", reason="needs pip install 'archsim[rtl]'")
+pytestmark = pytest.mark.rtl
+
+
+def cli(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["archsim", "rtl", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_generate_writes_verilog_and_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli(monkeypatch, "generate", "streaminggs", "--out", str(tmp_path)) == 0
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    text = (tmp_path / manifest["verilog"]).read_text()
+    assert hashlib.sha256(text.encode()).hexdigest() == manifest["sha256"]
+    assert f"module {manifest['module']}(" in text
+    assert manifest["parameters"]["lanes"] == 8
+    assert manifest["streams"]["pixels"]["direction"] == "out"
+    assert str(tmp_path) not in text  # no paths of this machine
+    assert "archsim/rtl" not in text
+    assert "lines, sha256" in capsys.readouterr().out
+
+
+def test_verilog_is_the_same_text_each_time() -> None:
+    from archsim.rtl.blocks.sorter import BitonicSorter
+    from archsim.rtl.tools.verilog import generate_verilog
+
+    texts = [
+        generate_verilog(BitonicSorter(key_bits=4, value_bits=4, entries=64)) for _ in range(2)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_lint_tells_what_is_wrong_and_passes_what_is_not(tmp_path: Path) -> None:
+    from archsim.rtl.blocks.fifo import StreamFifo
+    from archsim.rtl.tools.compile import lint
+    from archsim.rtl.tools.verilog import generate_verilog
+
+    clean = tmp_path / "clean.v"
+    clean.write_text(generate_verilog(StreamFifo(shape=8, depth=4)))
+    assert lint(clean, "top") == ""
+    loop = tmp_path / "loop.v"
+    loop.write_text("module top(input a, output b);\nwire c = a ^ b;\nassign b = c;\nendmodule\n")
+    assert "UNOPTFLAT" in lint(loop, "top")
+
+
+def test_wave_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "fifo.vcd"
+    words = ("--block", "fifo-4", "--out", str(file), "--from", "100", "--cycles", "50")
+    assert cli(monkeypatch, "wave", *words) == 0
+    marks = [int(line[1:]) for line in file.read_text().splitlines() if line.startswith("#")]
+    assert (min(marks), max(marks)) == (1000, 1495)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("generate", "--size", "huge"), 2, "unknown size 'huge'"),
+        (("wave", "--block", "fifo-9", "--out", "w.vcd"), 2, "unknown block 'fifo-9'"),
+        (("wave", "--block", "fifo-4", "--out", "w.txt"), 2, "written as fst or vcd, not 'txt'"),
+        (("synth", "--block", "nothing"), 2, "unknown block 'nothing'"),
+        (("synth", "--target", "cells", "--liberty", "none.lib"), 2, "no such Liberty file"),
+    ],
+)
+def test_wrong_words_are_told(
+    words: tuple[str, ...], status: int, message: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert cli(monkeypatch, *words) == status
+    assert message in capsys.readouterr().err
+
+
+def test_areas_scale_only_between_nodes_that_a_method_covers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = tmp_path / "cells.lib"
+    library.write_text("library(cells) { }\n")
+    common = ("synth", "--target", "cells", "--liberty", str(library), "--node-nm", "32")
+    assert cli(monkeypatch, *common) == 2
+    assert "node is not known" in capsys.readouterr().err
+    assert cli(monkeypatch, *common, "--library-nm", "180") == 2
+    assert "no scaling method covers 180 nm" in capsys.readouterr().err
