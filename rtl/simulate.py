@@ -68,7 +68,8 @@ def run_tiles(
     tiles = golden.origins.shape[0]
     suffixes = [""] if p.slices == 1 else [f"_{number}" for number in range(p.slices)]
     inputs: dict[str, Any] = dict(tables)
-    expect, memories = {}, []
+    expect: dict[str, int] = {}
+    memories: list[Memory] = []
     per_tile = TILE * TILE // p.lanes
     for number, suffix in enumerate(suffixes):
         own = np.arange(number, tiles, p.slices)
