@@ -44,7 +44,7 @@ def lint(verilog: Path, top: str) -> str:
         [str(_binary()), "--lint-only", "-Wall", *quiet, "--top-module", top, str(verilog)],
         env=verilator_environment(), text=True, check=False, capture_output=True,
     )  # fmt: skip
-    return (done.stdout + done.stderr).strip()
+    return done.stderr.strip()
 
 
 def cached_folder(kind: str, key: list[str], make: Callable[[Path], None]) -> Path:
