@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from archsim.explore.pareto import Box
+from archsim.explore.pareto import Box, front
 from archsim.explore.problem import Outcome
 from archsim.explore.space import Space
 
@@ -31,10 +31,14 @@ def hypervolume_curve(outcomes: Sequence[Outcome], box: Box) -> list[tuple[int, 
     """
     count = len(outcomes)
     steps = np.unique(np.linspace(1, count, min(count, _CURVE_POINTS)).astype(int)).tolist()
-    curve = []
+    curve, best, done = [], np.empty((0, len(box.ideal))), 0
     for step in steps:
-        seen = np.array([o.values for o in outcomes[:step] if o.valid], np.float64)
-        curve.append((step, box.hypervolume(seen) if len(seen) else 0.0))
+        new = [o.values for o in outcomes[done:step] if o.valid]
+        if new:
+            best = np.vstack([best, np.array(new, np.float64)])
+            best = best[front(best)]
+        curve.append((step, box.hypervolume(best)))
+        done = step
     return curve
 
 

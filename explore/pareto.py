@@ -64,23 +64,21 @@ def hypervolume(values: F64, worst: F64) -> float:
     """
     values = np.asarray(values, np.float64)
     values = values[(values < worst).all(axis=1)]
-    if not len(values):
-        return 0.0
-    values = np.unique(values[front(values)], axis=0)
-    if values.shape[1] == 1:
-        return float(worst[0] - values.min())
-    if values.shape[1] == 2:
-        # sorted by the first objective, the second falls
-        right = np.append(values[1:, 0], worst[0])
-        return float(((right - values[:, 0]) * (worst[1] - values[:, 1])).sum())
+    return _volume(np.unique(values[front(values)], axis=0), worst) if len(values) else 0.0
+
+
+def _volume(values: F64, worst: F64) -> float:
+    """Return the volume of points that lie inside; dominated ones add nothing."""
     values = values[np.argsort(values[:, -1], kind="stable")]
     depth = np.append(values[1:, -1], worst[-1]) - values[:, -1]
-    return float(
-        sum(
-            thick * hypervolume(values[: i + 1, :-1], worst[:-1])
-            for i, thick in enumerate(depth.tolist())
-            if thick > 0
-        )
+    if values.shape[1] == 1:
+        return float(worst[0] - values[0, 0])
+    if values.shape[1] == 2:
+        return float((depth * (worst[0] - np.minimum.accumulate(values[:, 0]))).sum())
+    return sum(
+        thick * _volume(values[: i + 1, :-1], worst[:-1])
+        for i, thick in enumerate(depth.tolist())
+        if thick > 0
     )
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archsim.explore.pareto import Box, dominates, front, hypervolume, middle
@@ -14,6 +14,7 @@ POINTS = st.integers(1, 4).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(POINTS)
 def test_the_front_is_what_nobody_dominates(points: list[tuple[int, ...]]) -> None:
     values = np.array(points, np.float64)
@@ -21,6 +22,7 @@ def test_the_front_is_what_nobody_dominates(points: list[tuple[int, ...]]) -> No
     assert front(values).tolist() == expected
 
 
+@settings(deadline=None)
 @given(POINTS)
 def test_hypervolume_counts_the_unit_cells_that_are_dominated(points: list[tuple]) -> None:
     width = len(points[0])

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -64,6 +64,7 @@ def test_ranges_with_steps_are_counted(given_range: dict, levels: list) -> None:
     assert Axis("p", Parameter(path="p", **given_range)).levels == levels
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True))
 def test_continuous_axes_go_there_and_back(share: float) -> None:
     for parameter in (Parameter(path="p", range=(-2, 7)), Parameter(path="p", log_range=(1, 1e6))):
@@ -73,6 +74,7 @@ def test_continuous_axes_go_there_and_back(share: float) -> None:
         assert math.isclose(axis.share(value), share, abs_tol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_neighbours_differ_in_one_parameter_and_lie_inside(data: st.DataObject) -> None:
     mixed = space(
