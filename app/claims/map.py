@@ -4,11 +4,15 @@ Three statements, each true or not at a point: time without the coarse filter is
 (1.5 to 2.7 times, which the rounding of "halves" allows); of half the coarse filter units, half
 the fine filter units, half the render units and no vector quantisation, the coarse units cost the
 most time; and of the others quantisation costs the most.
+
+Each point is tried with rays through every pixel and through every fourth in x and y: how many the
+voxel sorting unit casts is not published, and a machine bound by it depends on nothing else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from archsim.claims.bench import Bench
@@ -19,6 +23,7 @@ __all__ = ["OrderMap", "order_map"]
 
 INTERVALS = (1, 2, 5, 10, 20, 55)
 GROUPS = (32, 64, 128)
+STRIDES = (1, 4)
 #: DRAM of a point: what it is called -> device, channels
 DRAMS = {
     "LPDDR3 25.6 GB/s": ("lpddr3-1600", 4),
@@ -37,6 +42,9 @@ _CHANGES: dict[str, tuple[dict[str, float], dict[str, Any]]] = {
 _COUNTS = {"units.cfu.count": 16, "units.ffu.count": 4, "units.ffu.clusters": 4,
            "units.vru.count": 64}  # fmt: skip
 _HALVES = (1.5, 2.7)
+
+#: initiation interval of the coarse filter units, DRAM, side of the groups, stride of the rays
+Point = tuple[int, str, int, int]
 _KNOBS = ("half CFU", "no VQ", "half FFU", "half VRU")
 STATEMENTS = (
     "without the coarse filter about twice the time",
@@ -52,13 +60,13 @@ class OrderMap:
     Attributes
     ----------
     scene
-    points : (interval, dram, group) -> time of each change over the full machine's
+    points : (interval, dram, group, stride) -> time of each change over the full machine's
     """
 
     scene: str
-    points: dict[tuple[int, str, int], dict[str, float]]
+    points: dict[Point, dict[str, float]]
 
-    def holds(self, at: tuple[int, str, int]) -> tuple[bool, bool, bool]:
+    def holds(self, at: Point) -> tuple[bool, bool, bool]:
         """Return which of :data:`STATEMENTS` hold at a point."""
         times = self.points[at]
         knobs = sorted(_KNOBS, key=lambda name: -times[name])
@@ -76,11 +84,11 @@ class OrderMap:
         for at, times in self.points.items():
             marks = ["yes" if held else "no" for held in self.holds(at)]
             shown = [f"{times[name]:.2f}" for name in _CHANGES if name != "full"]
-            rows.append((str(at[0]), at[1], f"{at[2]}x{at[2]}", *shown, *marks))
+            rows.append((str(at[0]), at[1], f"{at[2]}x{at[2]}", str(at[3]), *shown, *marks))
         everywhere = sum(all(self.holds(at)) for at in self.points)
         return Section(
             f"Where the published order of the ablation holds, on {self.scene}",
-            ("II of the CFUs", "DRAM", "group", *(n for n in _CHANGES if n != "full"),
+            ("II of the CFUs", "DRAM", "group", "ray stride", *(n for n in _CHANGES if n != "full"),
              "filter halves", "CFUs first", "VQ next"),
             tuple(rows),
             note=f"times as multiples of the full machine's; all three hold at {everywhere} of "
@@ -93,15 +101,16 @@ class OrderMap:
         layout: dict[str, Any] = {
             "title": {"text": f"how much of the published order holds, {self.scene}", "x": 0,
                       "xref": "container", "xanchor": "left", "font": {"size": 14}},
-            "height": 330, "margin": {"l": 8, "r": 8, "t": 66, "b": 46}, "annotations": [],
+            "height": 560, "margin": {"l": 8, "r": 8, "t": 66, "b": 46}, "annotations": [],
             "xaxis": {}, "showlegend": False,
         }  # fmt: skip
-        width = 1 / len(GROUPS)
-        for number, group in enumerate(GROUPS):
+        width, high = 1 / len(GROUPS), 1 / len(STRIDES)
+        facets = [(row, column) for row in range(len(STRIDES)) for column in range(len(GROUPS))]
+        for number, (row, column) in enumerate(facets):
+            group, stride = GROUPS[column], STRIDES[row]
             axis = "" if number == 0 else str(number + 1)
-            cells = [
-                [self.holds((interval, dram, group)) for interval in INTERVALS] for dram in DRAMS
-            ]
+            at = [[(interval, dram, group, stride) for interval in INTERVALS] for dram in DRAMS]
+            cells = [[self.holds(point) for point in line] for line in at]
             data.append({
                 "type": "heatmap", "x": [str(i) for i in INTERVALS], "y": list(DRAMS),
                 "z": [[sum(held) for held in line] for line in cells],
@@ -111,25 +120,26 @@ class OrderMap:
                 "xgap": 2, "ygap": 2, "xaxis": f"x{axis}", "yaxis": f"y{axis}",
                 "colorscale": [[0, "#E4E7EB"], [0.34, "#BBD7EA"], [0.67, "#6BAED6"],
                                [1, "#2171B5"]],
-                "hovertext": [
-                    [_words(self.points[interval, dram, group]) for interval in INTERVALS]
-                    for dram in DRAMS
-                ],
+                "hovertext": [[_words(self.points[point]) for point in line] for line in at],
                 "hoverinfo": "text",
             })  # fmt: skip
-            begin = number * width + (0.0 if number == 0 else 0.015)
+            left = column * width + (0.0 if column == 0 else 0.015)
+            top = 1 - row * high
+            last = row == len(STRIDES) - 1
+            title = {"text": "II of the coarse filter units" if last else "", "font": {"size": 12}}
             layout[f"xaxis{axis}"] = {
-                "domain": [begin, (number + 1) * width - 0.015], "type": "category",
-                "title": {"text": "II of the coarse filter units", "font": {"size": 12}},
+                "domain": [left, (column + 1) * width - 0.015], "type": "category", "title": title,
                 "anchor": f"y{axis}", "fixedrange": True, "showgrid": False,
+                "showticklabels": last,
             }  # fmt: skip
             layout[f"yaxis{axis}"] = {
-                "anchor": f"x{axis}", "type": "category", "automargin": True, "fixedrange": True,
-                "showticklabels": number == 0, "showgrid": False,
+                "domain": [top - high + 0.04, top - 0.06], "anchor": f"x{axis}",
+                "type": "category", "automargin": True, "fixedrange": True,
+                "showticklabels": column == 0, "showgrid": False, "ticks": "",
             }  # fmt: skip
             layout["annotations"].append({
-                "x": begin, "y": 1.12, "xref": "paper", "yref": "paper", "xanchor": "left",
-                "text": f"groups of {group}x{group}", "showarrow": False,
+                "x": left, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left",
+                "text": f"groups of {group}x{group}, ray stride {stride}", "showarrow": False,
             })  # fmt: skip
         return Figure(
             "The ablation's order", {"data": data, "layout": layout},
@@ -143,32 +153,34 @@ def _words(times: dict[str, float]) -> str:
                        if name != "full")  # fmt: skip
 
 
+def _system(at: Point, change: str) -> dict[str, Any]:
+    """Return the machine of a point with one thing changed, as a run configuration has it."""
+    interval, dram, group, stride = at
+    device, channels = DRAMS[dram]
+    factors, method = _CHANGES[change]
+    return {
+        "machine": "streaminggs",
+        "set": {
+            "units.cfu.initiation_interval_cycles.value": interval,
+            "memory.device": device,
+            "memory.channels.value": channels,
+            "buffers.pixel.capacity_bytes.value": max(65536, 16 * group**2),
+            **{f"{place}.value": _COUNTS[place] * factor for place, factor in factors.items()},
+        },
+        "method": {"kind": "streaminggs", "group": [group, group], "ray_stride": stride, **method},
+    }
+
+
 def order_map(bench: Bench, kind: str = "default") -> OrderMap:
     """Run every change at every point on the first scene of a class."""
     scene = bench.scenes(kind)[0]
-    names: dict[tuple[tuple[int, str, int], str], str] = {}
-    for interval in INTERVALS:
-        for dram, (device, channels) in DRAMS.items():
-            for group in GROUPS:
-                at = (interval, dram, group)
-                for change, (factors, method) in _CHANGES.items():
-                    values = {f"{place}.value": _COUNTS[place] * factor
-                              for place, factor in factors.items()}  # fmt: skip
-                    system = {
-                        "machine": "streaminggs",
-                        "set": {
-                            "units.cfu.initiation_interval_cycles.value": interval,
-                            "memory.device": device,
-                            "memory.channels.value": channels,
-                            "buffers.pixel.capacity_bytes.value": max(65536, 16 * group**2),
-                            **values,
-                        },
-                        "method": {"kind": "streaminggs", "group": [group, group], **method},
-                    }
-                    name = f"map-{interval}-{device}-{group}-{change.replace(' ', '-')}"
-                    names[at, change] = bench.add(name, system)
+    names: dict[tuple[Point, str], str] = {}
+    for at in product(INTERVALS, DRAMS, GROUPS, STRIDES):
+        for change in _CHANGES:
+            name = "-".join(("map", *(str(part) for part in at), change)).replace(" ", "-")
+            names[at, change] = bench.add(name.replace("/", "-per-"), _system(at, change))
     results = bench.on(scene, names.values())
-    points: dict[tuple[int, str, int], dict[str, float]] = {}
+    points: dict[Point, dict[str, float]] = {}
     for (at, change), name in names.items():
         full = results[names[at, "full"]].time_s
         points.setdefault(at, {})[change] = results[name].time_s / full

@@ -1,6 +1,7 @@
 """Verdicts of claims, the files of published figures, and the map, without running anything."""
 
 import importlib
+from itertools import product
 
 import pytest
 
@@ -10,7 +11,7 @@ from archsim.claims.bench import Bench
 from archsim.claims.claim import Claim, list_claims, load_claims
 from archsim.claims.evaluate import chosen_claims, evaluate
 from archsim.claims.gs3d import machine_area
-from archsim.claims.map import DRAMS, GROUPS, INTERVALS, OrderMap
+from archsim.claims.map import DRAMS, GROUPS, INTERVALS, STRIDES, OrderMap
 from archsim.claims.streaminggs import MEASURES
 from archsim.claims.verdict import Measured, NoData, judge
 from archsim.claims_table import ours_text, published_text
@@ -158,7 +159,7 @@ def test_the_loss_of_a_model_follows_its_own_error(tmp_path):
 def test_the_map_tells_where_each_statement_holds():
     base = {"full": 1.0, "no coarse filter": 2.0, "half CFU": 1.8, "no VQ": 1.3, "half FFU": 1.1,
             "half VRU": 1.0}  # fmt: skip
-    at = (10, next(iter(DRAMS)), 64)
+    at = (10, next(iter(DRAMS)), 64, 1)
 
     def holds(**changes):
         times = base | {name.replace("_", " "): value for name, value in changes.items()}
@@ -169,9 +170,9 @@ def test_the_map_tells_where_each_statement_holds():
     assert holds(no_VQ=2.5) == (True, False, True)
     assert holds(half_FFU=1.4) == (True, True, False)
     assert holds(half_CFU=1.0, no_VQ=1.0, half_FFU=1.0) == (True, False, False)
-    points = {(i, d, g): base for i in INTERVALS for d in DRAMS for g in GROUPS}
+    points = dict.fromkeys(product(INTERVALS, DRAMS, GROUPS, STRIDES), base)
     mapped = OrderMap("s", points)
     assert len(mapped.section().rows) == len(points)
     heat = mapped.figure().plot["data"]
-    assert len(heat) == len(GROUPS)
+    assert len(heat) == len(GROUPS) * len(STRIDES)
     assert {cell for plot in heat for line in plot["z"] for cell in line} == {3}
