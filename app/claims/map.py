@@ -153,6 +153,11 @@ def _words(times: dict[str, float]) -> str:
                        if name != "full")  # fmt: skip
 
 
+def _name(at: Point, change: str) -> str:
+    interval, dram, group, stride = at
+    return f"map-{interval}-{DRAMS[dram][0]}-{group}-{stride}-{change.replace(' ', '-')}"
+
+
 def _system(at: Point, change: str) -> dict[str, Any]:
     """Return the machine of a point with one thing changed, as a run configuration has it."""
     interval, dram, group, stride = at
@@ -177,8 +182,7 @@ def order_map(bench: Bench, kind: str = "default") -> OrderMap:
     names: dict[tuple[Point, str], str] = {}
     for at in product(INTERVALS, DRAMS, GROUPS, STRIDES):
         for change in _CHANGES:
-            name = "-".join(("map", *(str(part) for part in at), change)).replace(" ", "-")
-            names[at, change] = bench.add(name.replace("/", "-per-"), _system(at, change))
+            names[at, change] = bench.add(_name(at, change), _system(at, change))
     results = bench.on(scene, names.values())
     points: dict[Point, dict[str, float]] = {}
     for (at, change), name in names.items():

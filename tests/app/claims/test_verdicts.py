@@ -2,11 +2,13 @@
 
 import importlib
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 
 from archsim.base.errors import ConfigError
 from archsim.base.interval import Interval
+from archsim.claims import map as mapping
 from archsim.claims.bench import Bench
 from archsim.claims.claim import Claim, list_claims, load_claims
 from archsim.claims.evaluate import chosen_claims, evaluate
@@ -15,6 +17,7 @@ from archsim.claims.map import DRAMS, GROUPS, INTERVALS, STRIDES, OrderMap
 from archsim.claims.streaminggs import MEASURES
 from archsim.claims.verdict import Measured, NoData, judge
 from archsim.claims_table import ours_text, published_text
+from archsim.config import load_run
 from archsim.progress import Silent
 from archsim.traces.cache import TraceCache
 
@@ -176,3 +179,25 @@ def test_the_map_tells_where_each_statement_holds():
     heat = mapped.figure().plot["data"]
     assert len(heat) == len(GROUPS) * len(STRIDES)
     assert {cell for plot in heat for line in plot["z"] for cell in line} == {3}
+
+
+def test_every_point_of_the_map_is_a_run(tmp_path, monkeypatch):
+    """All systems of the map pass the configuration's checks; times of their own make the map."""
+    asked = {}
+
+    def on(self, scene, systems):
+        names = list(systems)
+        run = {"workload": self.workload(scene), "baseline": names[0],
+               "systems": {name: dict(self.system(name)) for name in names}}  # fmt: skip
+        asked.update({plan.name: plan for plan in load_run(run).systems})
+        return {name: SimpleNamespace(time_s=1.0 + 0.1 * i) for i, name in enumerate(names)}
+
+    monkeypatch.setattr(Bench, "on", on)
+    monkeypatch.setattr(mapping, "INTERVALS", (10,))
+    monkeypatch.setattr(mapping, "GROUPS", (64,))
+    mapped = mapping.order_map(bench("streaminggs", tmp_path))
+    assert len(mapped.points) == len(DRAMS) * len(STRIDES)
+    assert all(times["full"] == 1.0 for times in mapped.points.values())
+    halved = [p.machine.units["cfu"].count.value for n, p in asked.items() if "half-CFU" in n]
+    assert set(halved) == {8}
+    assert {p.config.vq for n, p in asked.items() if "no-VQ" in n} == {"none"}
