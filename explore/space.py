@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -109,13 +110,12 @@ class Space:
         """How many points there are; ``None`` where a parameter is continuous."""
         if any(axis.levels is None for axis in self.axes.values()):
             return None
-        conditions = any(axis.parameter.when for axis in self.axes.values())
-        if conditions:
-            return sum(1 for _ in self.grid())
-        total = 1
-        for axis in self.axes.values():
-            total *= len(axis.levels or ())
-        return total
+        # only parameters that decide, or are decided upon, have to be gone through
+        tied = {name for name, axis in self.axes.items() if axis.parameter.when}
+        tied |= {other for axis in self.axes.values() for other in axis.parameter.when}
+        free = [axis for name, axis in self.axes.items() if name not in tied]
+        combinations = sum(1 for _ in self._grid([n for n in self.axes if n in tied], {}))
+        return combinations * math.prod(len(axis.levels or ()) for axis in free)
 
     def key(self, point: Point) -> str:
         """Return text that is the same for the same point."""

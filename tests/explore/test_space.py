@@ -36,6 +36,8 @@ def test_a_conditional_parameter_exists_only_beside_its_values() -> None:
         {"vq": True, "entries": 512, "bits": 4}, {"vq": True, "entries": 512, "bits": 8},
     ]  # fmt: skip
     assert tree.size == 4
+    many = {f"p{i}": Parameter(path=f"p{i}", values=list(range(100))) for i in range(20)}
+    assert Space({**{n: a.parameter for n, a in tree.axes.items()}, **many}).size == 4 * 100**20
     assert tree.changed({"vq": False}, "vq", True) == {"vq": True, "entries": 256}
     assert not tree.contains({"vq": False, "entries": 256})
 
