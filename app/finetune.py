@@ -286,6 +286,7 @@ def _use(folder: Path, metrics: dict[str, Any]) -> str:
         "workload.scene": scene["given"],
         "workload.lod": scene["lod"],
         "workload.gaussians": scene["built"],
+        "workload.resolution": json.dumps(metrics["split"]["resolution"], separators=(",", ":")),
         "method.finetuned": folder / "scene.ply",
         "method.order": streaming["order"],
     }
