@@ -49,6 +49,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -P benchmarks/reference_renderer.py "$(DATA)/gs3d/playcanvas/playbot" --lod 0 --threads 1
 	$(BIN)/python -P benchmarks/room_scale.py
 	$(WITH_DATA) $(BIN)/python -P benchmarks/executors.py
+	$(BIN)/python -P benchmarks/dram.py
 	$(WITH_DATA) $(BIN)/python -P benchmarks/vector_quantisation.py
 
 clean:

@@ -73,11 +73,15 @@ def _cause_of_wait(program: Program, schedule: Schedule) -> I64:
     start = schedule.start_ps
     causes = np.full(n, _STARVED, np.int64)
     ready = np.zeros(n, np.int64)
-    after = np.repeat(np.arange(n), np.diff(program.pred_ptr))
-    before_finish = schedule.finish_ps[program.pred]
-    np.maximum.at(ready, after, before_finish)
-    last = before_finish == ready[after]
-    np.maximum.at(causes, after[last], _CAUSE_OF_EDGE[program.pred_kind[last]])
+    edges = np.diff(program.pred_ptr)
+    waits = np.flatnonzero(edges)
+    if waits.size:
+        first = program.pred_ptr[waits]
+        before_finish = schedule.finish_ps[program.pred]
+        ready[waits] = np.maximum.reduceat(before_finish, first)
+        last = before_finish == np.repeat(ready[waits], edges[waits])
+        blamed = np.where(last, _CAUSE_OF_EDGE[program.pred_kind], _STARVED)
+        causes[waits] = np.maximum.reduceat(blamed, first)
     room_came = np.zeros(n, np.bool_)
     room_came[_tasks_whose_room_came_at_their_start(program, schedule)] = True
     claims = np.zeros(n, np.bool_)

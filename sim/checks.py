@@ -32,11 +32,6 @@ class CheckedDram(Protocol):
         """Bytes of a burst."""
         ...
 
-    @property
-    def channels(self) -> int:
-        """Independent channels."""
-        ...
-
 
 def check_run(program: Program, schedule: Schedule, dram: CheckedDram | None = None) -> None:
     """Raise :class:`CheckError`, naming the numbers, if a run breaks a physical bound.
@@ -112,14 +107,14 @@ def _check_units(program: Program, schedule: Schedule) -> None:
                     f"{unit.servers} servers"
                 )
         lasting = tasks[finish[tasks] > start[tasks]]
-        begun = np.searchsorted(np.sort(start[lasting]), start[lasting], side="right")
-        ended = np.searchsorted(np.sort(finish[lasting]), start[lasting], side="right")
-        running = begun - ended
-        if running.size and running.max() > unit.servers:
-            worst = int(lasting[running.argmax()])
+        begins, ends = np.sort(start[lasting]), np.sort(finish[lasting])
+        # the task that starts after so many others as there are servers finds one of them done
+        if (begins[unit.servers :] < ends[: max(begins.size - unit.servers, 0)]).any():
+            running = np.arange(1, begins.size + 1) - np.searchsorted(ends, begins, side="right")
+            worst = int(running.argmax())
             raise CheckError(
-                f"{unit.name} runs {running.max()} tasks on {unit.servers} servers at "
-                f"{start[worst]} ps"
+                f"{unit.name} runs {running[worst]} tasks on {unit.servers} servers at "
+                f"{begins[worst]} ps"
             )
 
 
@@ -149,17 +144,18 @@ def _check_rooms(program: Program, schedule: Schedule) -> None:
 
 def _check_memory(program: Program, schedule: Schedule, dram: CheckedDram) -> None:
     moved, burst = schedule.dram_bytes, dram.burst_bytes
-    run_bursts = (
-        (program.runs.address + program.runs.size - 1) // burst - program.runs.address // burst + 1
-    )
-    # a run can share at most its first burst on each channel with the runs before it
-    shared = np.minimum(run_bursts, dram.channels)
-    most = _per_task(program, run_bursts) * burst
-    least = most - _per_task(program, shared) * burst
-    for task in np.flatnonzero((moved > most) | (moved < least))[:1].tolist():
+    first = program.runs.address // burst
+    last = (program.runs.address + program.runs.size - 1) // burst
+    bursts = last - first + 1
+    bursts[1:] -= first[1:] == last[:-1]  # a burst that ends a run and begins the next moves once
+    begins = program.runs.ptr[:-1][np.diff(program.runs.ptr) > 0]  # but not that of another task
+    bursts[begins] = last[begins] - first[begins] + 1
+    total_bursts = np.concatenate([[0], np.cumsum(bursts)])
+    asked = np.diff(total_bursts[program.runs.ptr]) * burst
+    for task in np.flatnonzero(moved != asked)[:1].tolist():
         raise CheckError(
-            f"{_task(program, task)} moved {moved[task]} bytes, but its runs are "
-            f"{least[task]} to {most[task]} bytes of whole bursts"
+            f"{_task(program, task)} moved {moved[task]} bytes, but its runs are {asked[task]} "
+            "bytes of whole bursts"
         )
     counts = schedule.dram_counts
     total = int(moved.sum())
@@ -184,9 +180,3 @@ def _check_memory(program: Program, schedule: Schedule, dram: CheckedDram) -> No
                 f"DRAM channel {name.partition('/')[2]} moved data for {busy} ps of a run of "
                 f"{schedule.makespan_ps} ps"
             )
-
-
-def _per_task(program: Program, values: I64) -> I64:
-    """Return the sums of a value per run over each task's runs, (n,) int64."""
-    total = np.concatenate([[0], np.cumsum(values)])
-    return np.asarray(total[program.runs.ptr[1:]] - total[program.runs.ptr[:-1]], np.int64)

@@ -63,7 +63,7 @@ def test_each_broken_bound_is_named():
         (replace(good, finish_ps=changed(good.finish_ps, 2, good.start_ps[2] + 999)),
          r"task 2 .* took 999 ps instead of 100000 ps"),
         (replace(good, dram_bytes=changed(good.dram_bytes, 0, 96)),
-         r"task 0 .* moved 96 bytes, but its runs are 32 to 64 bytes of whole bursts"),
+         r"task 0 .* moved 96 bytes, but its runs are 64 bytes of whole bursts"),
         (replace(good, dram_counts=good.dram_counts | {"read_bursts": 5}),
          r"the DRAM counted 160 bytes, but its tasks moved 128"),
         (replace(good, dram_counts=good.dram_counts | {"busy_ps/0": 10**9}),
