@@ -1,8 +1,8 @@
 """Executes a program with compiled code: the same schedule as the kernel's, to the picosecond.
 
 :mod:`archsim.sim.kernel` defines what happens when; this computes the same starts and finishes,
-DRAM counters and errors, some twenty times faster on a frame with its memory streams and about a
-hundred times without (``benchmarks/executors.py``). Only the row-level DRAM model can be served
+DRAM counters and errors, some twenty times faster on a frame with its memory streams and thirty
+times without (``benchmarks/executors.py``). Only the row-level DRAM model can be served
 inside the compiled loop.
 """
 

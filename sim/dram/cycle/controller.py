@@ -175,6 +175,10 @@ class CycleDram:
         _set_policy(self._tables, device, self.policy, refresh)
         locate(np.zeros(1, dtype=np.int64), self.mapping, device)
 
+    def tables(self) -> Any:
+        """Return the clock loop's tables: device, policy and mapping."""
+        return self._tables.copy()
+
     def run_trace(
         self,
         arrival_cycle: npt.ArrayLike,
@@ -206,7 +210,7 @@ class CycleDram:
         bank, row = locate(lines, self.mapping, self.device)
         n = arrival.size
         accepted, returned = np.full(n, -1), np.full(n, -1)
-        tables = self._tables.copy()
+        tables = self.tables()
         tables["emit"], tables["every_clock"] = commands, every_clock
         state = fresh_state(int(tables["refresh_clocks"]))
         stream = np.zeros((_STREAM_ROOM if commands else 0, 4), dtype=np.int64)
