@@ -127,6 +127,7 @@ def _render(lanes: int) -> Bench:
             "a pixel that nothing covers": _output_any("transmittance", lambda t: t > full),
         },
         limit_cycles_per_beat=2000,
+        heavy=lanes == 16,
     )
 
 
@@ -142,7 +143,7 @@ ARITHMETIC_BENCHES: tuple[Bench, ...] = (
     }),
     _pipeline("fine-filter", lambda: FineFilter(interval=8, degree=2), {}, cannot_toggle={
         f"o.payload.sharp_{axis}:23": "a sharpness is never negative" for axis in "xy"
-    }),
+    }, heavy=True),
     _render(8),
     _render(16),
 )  # fmt: skip

@@ -71,6 +71,8 @@ class Bench:
         ``o.payload.x:7`` for one bit), each with its reason.
     expect
         What must leave, where that is more than the component's ``model``.
+    heavy
+        Takes long to build: its cocotb run is for the full verification only.
     beats
         Of random stimulus through the library; fewer for blocks of long intervals would be a
         weaker test, so that it stays as it is unless a reason stands beside it.
@@ -85,6 +87,7 @@ class Bench:
     expect: Callable[[Any, Stimulus], Batches] | None = None
     beats: int = 100_000
     limit_cycles_per_beat: int = 200
+    heavy: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -97,8 +97,9 @@ _ADDRESS_BITS, _COUNT_BITS, _BURST = 12, 7, 16
 
 
 def _ranges(rng: Rng, n: int) -> Stimulus:
-    """Ranges of about ``n`` beats in all."""
-    count = rng.integers(1, rng.choice([3, 1 << _COUNT_BITS], max(1, n // 30)))
+    """Ranges of at least ``n`` beats in all, short ones and long ones."""
+    ranges = max(8, n // 20)
+    count = rng.integers(1, rng.choice([3, 1 << _COUNT_BITS], ranges))
     address = rng.integers(0, (1 << _ADDRESS_BITS) - count + 1)
     data = rng.integers(0, 256, 8 << _ADDRESS_BITS).astype(np.uint8)
     latency = rng.integers(1, 40, 1000)

@@ -25,7 +25,10 @@ _MODULE = "archsim.rtl.verify.cocotb_streams"
 
 @dataclass(frozen=True)
 class JobResult:
-    """What cocotb says about one block; ``error`` is empty when it passed."""
+    """What cocotb says about one block; ``error`` is empty when it passed.
+
+    ``beats`` are those of its busiest stream.
+    """
 
     error: str
     cycles: int

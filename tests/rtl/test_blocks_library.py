@@ -36,7 +36,7 @@ def seen(built: tuple[Bench, object, Library]) -> list[Seen]:
 
 def test_the_model_agrees_bit_for_bit(built: tuple, seen: list[Seen]) -> None:
     bench = built[0]
-    assert max(run.run.streams["i"].beats for run in seen) >= bench.beats
+    assert max(one.beats for run in seen for one in run.run.streams.values()) >= bench.beats
 
 
 def test_every_bin_is_hit(built: tuple, seen: list[Seen]) -> None:
