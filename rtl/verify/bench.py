@@ -73,6 +73,8 @@ class Bench:
         What must leave, where that is more than the component's ``model``.
     heavy
         Takes long to build: its cocotb run is for the full verification only.
+    no_reset
+        Why the block is not reset in mid-stream; empty where it is.
     beats
         Of random stimulus through the library; fewer for blocks of long intervals would be a
         weaker test, so that it stays as it is unless a reason stands beside it.
@@ -88,6 +90,7 @@ class Bench:
     beats: int = 100_000
     limit_cycles_per_beat: int = 200
     heavy: bool = False
+    no_reset: str = ""
 
     def __str__(self) -> str:
         return self.name

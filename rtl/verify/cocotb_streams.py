@@ -201,8 +201,9 @@ async def streams(dut: Any, name: str) -> None:
     error = "interrupted"
     try:
         await block.reset()
-        await block.run(RESET_AFTER_CYCLES, until_done=False)
-        await block.reset()
+        if job["reset"]:
+            await block.run(RESET_AFTER_CYCLES, until_done=False)
+            await block.reset()
         await block.run(job["limit"], until_done=True)
         error = ""
     except AssertionError as failed:

@@ -41,7 +41,8 @@ def run_jobs(
 ) -> dict[str, JobResult]:
     """Run stimuli of several blocks in one simulator and return the results by block.
 
-    Each block is stalled at random in changing proportions, and reset once in mid-stream.
+    Each block is stalled at random in changing proportions, and reset once in mid-stream unless its row says
+    why not.
     """
     rows = list(given)
     blocks = {_member(bench): bench.make() for bench, _ in rows}
@@ -83,6 +84,7 @@ def _job(bench: Bench, component: Any, stimulus: Stimulus, seed: int) -> dict[st
         "outputs": _numbers(interface, "out", must),
         "ports": dict(stimulus.ports),
         "first": stimulus.first,
+        "reset": not bench.no_reset,
         "memories": [_memory(interface, memory) for memory in stimulus.memories],
         "seed": seed,
         "limit": bench.limit_cycles_per_beat * (max(map(_length, must.values())) + 100),
