@@ -41,8 +41,8 @@ def run_jobs(
 ) -> dict[str, JobResult]:
     """Run stimuli of several blocks in one simulator and return the results by block.
 
-    Each block is stalled at random in changing proportions, and reset once in mid-stream unless its row says
-    why not.
+    Each block is stalled at random in changing proportions, and reset once in mid-stream unless
+    its row says why not.
     """
     rows = list(given)
     blocks = {_member(bench): bench.make() for bench, _ in rows}
