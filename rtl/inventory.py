@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from archsim.rtl.parameters import Parameters
+from archsim.rtl.parameters import BURST, Parameters
 
 __all__ = ["Block", "blocks_of"]
 
@@ -42,7 +42,6 @@ def blocks_of(p: Parameters) -> dict[str, Block]:
     from archsim.rtl.blocks.memory_reader import MemoryReader
     from archsim.rtl.blocks.placement import Placement
     from archsim.rtl.blocks.render_unit import RenderUnit
-    from archsim.rtl.blocks.slice import BURST
     from archsim.rtl.blocks.sorter import BitonicSorter, sorter_payload
     from archsim.rtl.blocks.sorting.network import BitonicNetwork
     from archsim.rtl.blocks.tile_controller import ADDRESS_BITS, COUNT_BITS, TileController
