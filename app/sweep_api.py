@@ -54,6 +54,8 @@ class Study:
     phases
         ``search``, ``random`` and ``sensitivity``: their points in the order of their being told;
         a point may belong to several.
+    center
+        The point whose neighbours were evaluated: the front's middle before they were.
     folder
         Where it was written, ``None`` when it was not.
     notes
@@ -64,6 +66,7 @@ class Study:
     outcomes: list[Outcome] = field(repr=False)
     manifest: dict[str, Any] = field(repr=False)
     phases: dict[str, list[Outcome]] = field(default_factory=dict, repr=False)
+    center: Outcome | None = None
     folder: Path | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -168,7 +171,7 @@ def sweep(
         fleet = on_cluster(cluster) if cluster is not None else on_processes(jobs or cores())
     with Store(where, resolved.problem.version, segment) as kept, fleet as workplace:
         workers = Workers(workplace, resolved.problem.evaluate)
-        phases, ends, screening = _search(resolved, kept, workers, watcher or _ignore)
+        phases, ends, screening, center = _search(resolved, kept, workers, watcher or _ignore)
     unique = {resolved.space.key(o.point): o for points in phases.values() for o in points}
     outcomes = sorted(unique.values(), key=lambda o: resolved.space.rank(o.point))
     manifest = {
@@ -181,7 +184,7 @@ def sweep(
                                     "full_to_cheap": screening.error},
     }  # fmt: skip
     notes = [*kept.notes, *_notes(outcomes, workers)]
-    found = Study(resolved, outcomes, manifest, phases, folder, notes)
+    found = Study(resolved, outcomes, manifest, phases, center, folder, notes)
     if folder is not None:
         write_results(found, folder)
     return found
@@ -189,7 +192,7 @@ def sweep(
 
 def _search(
     resolved: ResolvedStudy, store: Store, workers: Workers, watcher: Watcher
-) -> tuple[dict[str, list[Outcome]], dict[str, str], Screening | None]:
+) -> tuple[dict[str, list[Outcome]], dict[str, str], Screening | None, Outcome | None]:
     """Run the search, the random points beside it, and the neighbours of the front's middle."""
     config, space = resolved.config, resolved.space
     screening = Screening(config.screen, resolved.goals) if config.screen is not None else None
@@ -210,7 +213,7 @@ def _search(
         phases["sensitivity"] = driver.run(
             "sensitivity", around, batch=batch, budget=Budget(), screened=False
         )
-    return phases, ends, screening
+    return phases, ends, screening, best
 
 
 class _Listed:

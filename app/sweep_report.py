@@ -174,7 +174,7 @@ def _reached(search: list[tuple[int, float]], random: list[tuple[int, float]]) -
 
 
 def _around(study: Study) -> dict[str, Any]:
-    middle = study.middle
+    middle = study.center
     if middle is None or not study.resolved.config.sensitivity:
         return {"sensitivity": [], "middle": "", "blocked": []}
     changes = sensitivity(study.resolved.space, middle, study.outcomes)
