@@ -75,11 +75,12 @@ def _volume(values: F64, worst: F64) -> float:
         return float(worst[0] - values[0, 0])
     if values.shape[1] == 2:
         return float((depth * (worst[0] - np.minimum.accumulate(values[:, 0]))).sum())
-    return sum(
-        thick * _volume(values[: i + 1, :-1], worst[:-1])
+    slabs = [
+        float(thick) * _volume(values[: i + 1, :-1], worst[:-1])
         for i, thick in enumerate(depth.tolist())
         if thick > 0
-    )
+    ]
+    return float(sum(slabs))
 
 
 def middle(values: F64) -> int:
