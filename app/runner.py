@@ -27,7 +27,7 @@ from archsim.traces.gs3d.reference import Reference, render_reference
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.statistics import scene_warnings
 from archsim.traces.gs3d.workload import load_cameras, load_scene, scene_key
-from archsim.traces.trace import Trace
+from archsim.traces.trace import Detail, Trace
 
 __all__ = ["Outcome", "Recorder", "mean_quality", "run_programs", "run_systems"]
 
@@ -121,7 +121,9 @@ def run_programs(
 class Recorder:
     """Gives traces: from memory, from the cache, or by recording them."""
 
-    def __init__(self, run: ResolvedRun, cache: TraceCache, reporter: Reporter):
+    def __init__(self, run: ResolvedRun, cache: TraceCache, reporter: Reporter,
+                 detail: Detail = "full"):  # fmt: skip
+        self._detail: Detail = detail
         self._run, self._cache, self._reporter = run, cache, reporter
         self._workload, self._seed = run.config.workload, run.config.seed
         self._scene: Scene | None = None
@@ -140,7 +142,7 @@ class Recorder:
 
     def trace(self, plan: SystemPlan, camera: Camera) -> Trace:
         """Return the trace of a system's method for a camera."""
-        parameters = plan.method.trace_parameters(plan.config)
+        parameters = plan.method.trace_parameters(plan.config, self._detail)
         key = self._key(plan.method.kind, camera, parameters)
         if key in self._here:
             return self._here[key]
@@ -234,8 +236,9 @@ class Recorder:
         scene, reference = self._decoded(), self._rendered(camera)
         with self._reporter.step(f"recording {plan.method.kind}, {camera.name}") as progress:
             return plan.method.record(
-                scene, camera, reference, plan.config, cache=self._cache, progress=progress
-            )
+                scene, camera, reference, plan.config, cache=self._cache, progress=progress,
+                detail=self._detail,
+            )  # fmt: skip
 
 
 def _method_notes(metas: dict[str, list[dict[str, Any]]]) -> list[str]:

@@ -21,6 +21,7 @@ from archsim.explore.space import Point, Space, SpaceError
 from archsim.explore.study import StudyConfig
 from archsim.summary import RATIOS, SUMMED
 from archsim.sweep_problem import RunProblem, set_path
+from archsim.traces.trace import Detail
 
 __all__ = ["ResolvedStudy", "list_studies", "load_study", "study_schema"]
 
@@ -146,7 +147,10 @@ def _problem(config: StudyConfig, places: Places, folder: Path | None) -> RunPro
     for path, value in config.set.items():
         place = f"{places.of(('set', path))}: set.{path}"
         data = set_path(data, base_places, path, value, place)
-    return RunProblem(data, base_places, folder if inline else base_folder)
+    bounds = [b for c in config.constraints.values() for b in (c.at_least, c.at_most)]
+    asked = [*config.objectives, *config.constraints, *config.show, *map(str, bounds)]
+    detail: Detail = "full" if any(".counts." in column for column in asked) else "work"
+    return RunProblem(data, base_places, folder if inline else base_folder, detail)
 
 
 def _check_values(space: Space, problem: RunProblem, places: Places) -> None:

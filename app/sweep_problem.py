@@ -29,6 +29,7 @@ from archsim.sim.simulate import row_dram, simulate
 from archsim.summary import RATIOS, measured_quantities
 from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.workload import scene_key
+from archsim.traces.trace import Detail
 
 __all__ = ["RunProblem", "evaluate_system", "model_version"]
 
@@ -58,14 +59,18 @@ class RunProblem:
         The configuration as read, with the study's own changes made.
     folder
         Where relative paths of scenes are looked for first.
+    detail
+        How much is recorded; counts of the images' errors are in rows only with ``full``.
     """
 
-    def __init__(self, data: dict[str, Any], places: Places, folder: Path | None):
+    def __init__(self, data: dict[str, Any], places: Places, folder: Path | None,
+                 detail: Detail = "work"):  # fmt: skip
         self.version = model_version()
         self.evaluate: Callable[[Any], dict[str, Any]] = evaluate_system
         self._data, self._places, self._folder = data, places, folder
         self._configs: OrderedDict[str, RunConfig] = OrderedDict()
         self._workloads: dict[str, str] = {}
+        self._detail: Detail = detail
         self.baseline = str(self.config({}).baseline)
 
     def config(self, settings: Mapping[str, Any]) -> RunConfig:
@@ -123,7 +128,7 @@ class RunProblem:
         changes = {**(system.set or {}), **changes}
         method = system.method.model_dump(mode="json")
         content = {"workload": workload, "machine": _data_hash(system.machine), "changes": changes,
-                   "mode": system.mode, "method": method}  # fmt: skip
+                   "mode": system.mode, "method": method, "detail": self._detail}  # fmt: skip
         payload = {
             "run": {
                 "workload": _absolute(_plain(config.workload.model_dump(mode="json"))),
@@ -132,6 +137,7 @@ class RunProblem:
                 "baseline": name, "seed": config.seed, "memory_limit": config.memory_limit,
             },
             "changes": changes,
+            "detail": self._detail,
         }  # fmt: skip
         return Job(hash_data(content), payload)
 
@@ -204,9 +210,9 @@ def _data_hash(machine: str) -> str:
 class _Bench:
     """What a worker keeps between systems: the workload's scene, cameras and traces."""
 
-    def __init__(self, config: dict[str, Any]):
+    def __init__(self, config: dict[str, Any], detail: Detail):
         run = load_run(config)
-        self.recorder = Recorder(run, TraceCache.default(), Silent())
+        self.recorder = Recorder(run, TraceCache.default(), Silent(), detail)
         self.cameras = self.recorder.cameras()
 
 
@@ -225,7 +231,7 @@ def evaluate_system(payload: Mapping[str, Any]) -> dict[str, Any]:
         places = {k: (v, f"set {k} = {v}") for k, v in payload["changes"].items()}
         machine = load_machine(payload["run"]["systems"][plan.name]["machine"], changes=places)
         plan = replace(plan, machine=machine, mode=power_mode(machine, plan.mode))
-    bench = _bench(payload["run"])
+    bench = _bench(payload["run"], payload["detail"])
     if bench.recorder.held_bytes > _MOST_HELD_BYTES:
         bench.recorder.forget_camera()
     frames: list[FrameResult] = []
@@ -243,10 +249,11 @@ def _plan(run: str) -> SystemPlan:
     return load_run(json.loads(run)).systems[0]
 
 
-def _bench(run: Mapping[str, Any]) -> _Bench:
-    key = json.dumps([run["workload"], run["seed"], run["memory_limit"]], sort_keys=True)
+def _bench(run: Mapping[str, Any], detail: Detail) -> _Bench:
+    parts = [run["workload"], run["seed"], run["memory_limit"], detail]
+    key = json.dumps(parts, sort_keys=True)
     if key not in _benches:
-        _benches[key] = _Bench(dict(run))
+        _benches[key] = _Bench(dict(run), detail)
         while len(_benches) > _MOST_WORKLOADS:
             _benches.popitem(last=False)
     _benches.move_to_end(key)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from archsim.arch.machine import Accelerator, Gpu
 from archsim.sim.program import Program
 from archsim.traces.cache import TraceCache
-from archsim.traces.trace import Trace
+from archsim.traces.trace import Detail, Trace
 
 __all__ = ["METHODS", "Method", "load_method"]
 
@@ -36,6 +36,7 @@ class Method(Protocol):
     def record(
         self, scene: Any, camera: Any, reference: Any, config: Any, *,
         cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+        detail: Detail = "full",
     ) -> Trace:  # fmt: skip
         """Execute the method on the workload and record it.
 
@@ -43,14 +44,18 @@ class Method(Protocol):
         ``quality`` (exact, psnr_db, ssim, errors) and ``counts`` (totals for reports); its
         columns hold ``image``, (H, W, 3) uint8, and where that is not exact ``error``, (H, W)
         float16; ``image.<cause>`` and ``error.<cause>`` may show causes apart. ``cache`` keeps what
-        several frames share; ``progress`` is called with steps done and in total. The trace depends
+        several frames share; ``progress`` is called with steps done and in total. With ``detail``
+        ``work`` a method may leave out images and what explains their errors. The trace depends
         on the scene, the camera and those parameters that :meth:`trace_parameters` returns, and on
         nothing else.
         """
         ...
 
-    def trace_parameters(self, config: Any) -> dict[str, Any]:
-        """Return the JSON-able parameters that the trace depends on (its cache key)."""
+    def trace_parameters(self, config: Any, detail: Detail = "full") -> dict[str, Any]:
+        """Return the JSON-able parameters that the trace depends on (its cache key).
+
+        ``detail`` is among them where the method records less for it.
+        """
         ...
 
     def program(self, trace: Trace, machine: Accelerator | Gpu, mode: str | None,

@@ -7,14 +7,18 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from archsim.base.errors import InputError
 
-__all__ = ["Trace"]
+__all__ = ["Detail", "Trace"]
+
+#: How much is recorded: ``full``, or ``work``, without images and what explains their errors. Work
+#: and quality of a frame are the same.
+Detail = Literal["full", "work"]
 
 _META = "__meta__"
 

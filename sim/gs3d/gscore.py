@@ -14,7 +14,7 @@ from archsim.sim.gs3d.gscore_program import build_program
 from archsim.sim.program import Program
 from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.gscore.record import GscoreParameters, record_gscore
-from archsim.traces.trace import Trace
+from archsim.traces.trace import Detail, Trace
 
 __all__ = ["METHOD", "Gscore", "GscoreConfig"]
 
@@ -55,11 +55,12 @@ class Gscore:
     def record(
         self, scene: Any, camera: Any, reference: Any, config: Any, *,
         cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+        detail: Detail = "full",
     ) -> Trace:  # fmt: skip
         """Execute GSCore's algorithm; see :func:`record_gscore` for the trace's columns."""
         return record_gscore(scene, camera, reference, config.parameters())
 
-    def trace_parameters(self, config: Any) -> dict[str, Any]:
+    def trace_parameters(self, config: Any, detail: Detail = "full") -> dict[str, Any]:
         """Return the parameters that the trace depends on: all but the kind."""
         parameters: dict[str, Any] = config.model_dump(exclude={"kind"})
         return parameters

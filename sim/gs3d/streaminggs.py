@@ -27,7 +27,7 @@ from archsim.traces.gs3d.streaminggs.order import OrderRule
 from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters, VqKind
 from archsim.traces.gs3d.streaminggs.record import record_streaminggs
 from archsim.traces.gs3d.workload import find_path
-from archsim.traces.trace import Trace
+from archsim.traces.trace import Detail, Trace
 
 __all__ = ["METHOD", "StreamingGs", "StreamingGsConfig"]
 
@@ -156,18 +156,20 @@ class StreamingGs:
     def record(
         self, scene: Any, camera: Any, reference: Any, config: Any, *,
         cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+        detail: Detail = "full",
     ) -> Trace:  # fmt: skip
         """Execute the voxel pipeline on the frame and record its work, image and errors."""
         tuned = None if config.finetuned is None else load_tuned(Path(config.finetuned), scene)
         return record_streaminggs(
             scene, camera, reference, config.parameters(), tuned=tuned, cache=cache,
-            progress=progress,
+            progress=progress, detail=detail,
         )  # fmt: skip
 
-    def trace_parameters(self, config: Any) -> dict[str, Any]:
+    def trace_parameters(self, config: Any, detail: Detail = "full") -> dict[str, Any]:
         """Return grid, groups, order, rays, codebooks and the tuned scene's content."""
         tuned = None if config.finetuned is None else hash_path(Path(config.finetuned))
-        return {**config.parameters().meta(), "finetuned": tuned}
+        less = {} if detail == "full" else {"detail": detail}
+        return {**config.parameters().meta(), "finetuned": tuned, **less}
 
     def program(self, trace: Trace, machine: Accelerator | Gpu, mode: str | None,
                 config: Any) -> Program:  # fmt: skip

@@ -16,7 +16,7 @@ from archsim.sim.gs3d.tile_raster_kernels import Sort, tile_raster_kernels
 from archsim.sim.program import Program
 from archsim.traces.cache import TraceCache
 from archsim.traces.gs3d.tile_raster import record_tile_raster
-from archsim.traces.trace import Trace
+from archsim.traces.trace import Detail, Trace
 
 __all__ = ["METHOD", "TileRaster", "TileRasterConfig"]
 
@@ -44,11 +44,12 @@ class TileRaster:
     def record(
         self, scene: Any, camera: Any, reference: Any, config: Any, *,
         cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+        detail: Detail = "full",
     ) -> Trace:  # fmt: skip
         """Record the frame's work from the reference render."""
         return record_tile_raster(scene, camera, reference)
 
-    def trace_parameters(self, config: Any) -> dict[str, Any]:
+    def trace_parameters(self, config: Any, detail: Detail = "full") -> dict[str, Any]:
         """Return no parameters: the sort changes the program, not the trace."""
         return {}
 

@@ -110,6 +110,15 @@ def test_going_on_gives_the_same_bytes_from_the_store(tmp_path: Path) -> None:
     assert "2 of 2 points from the store" in run(one, store=store, out=tmp_path / "third").notes
 
 
+def test_counts_that_need_more_detail_are_there_when_asked_for() -> None:
+    few = {**STUDY, "space": {"cfu": STUDY["space"]["cfu"], "voxel": STUDY["space"]["voxel"]}}
+    less, more = run(few), run({**few, "show": ["sgs.counts.misordered_pair_fraction"]})
+    for without, with_it in zip(less.outcomes, more.outcomes, strict=True):
+        apart = with_it.columns.keys() - without.columns.keys()
+        assert apart == {f"sgs.counts.{name}_pair_fraction" for name in ("misordered", "uncovered")}
+        assert all(with_it.columns[name] == value for name, value in without.columns.items())
+
+
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(out=out)

@@ -33,7 +33,15 @@ from archsim.traces.gs3d.projection import Projected, Variant, project
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.sorting import tile_lists
 
-__all__ = ["BLEND_RULES", "TILE", "WARP", "Reference", "TileCounts", "render_reference"]
+__all__ = [
+    "BLEND_RULES",
+    "TILE",
+    "WARP",
+    "Reference",
+    "TileCounts",
+    "project_visible",
+    "render_reference",
+]
 
 Array = npt.NDArray[Any]
 
@@ -140,16 +148,10 @@ def render_reference(
     with the finished share, 0 to 1.
     """
     width, height = camera.width, camera.height
-    projected = project(
-        scene, camera, variant=variant, tile=TILE,
-        progress=None if progress is None else lambda share: progress(share * _PROJECTION_SHARE),
+    projected = project_visible(
+        scene, camera, variant,
+        None if progress is None else lambda share: progress(share * _PROJECTION_SHARE),
     )  # fmt: skip
-    if len(projected) == 0:
-        raise InputError(
-            f"none of the {len(scene)} Gaussians of {scene.name} is visible",
-            place=f"camera {camera.name}",
-            remedy="move or turn the camera so that it sees the scene (x right, y down, z forward)",
-        )
     _check_pairs(projected, camera)
     tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
     tile_start, pair_visible = tile_lists(projected, tiles_x, tiles_y)
@@ -174,6 +176,21 @@ def render_reference(
         image, transmittance, projected, tile_start, pair_visible, blended, tiles_x, tiles_y,
         counts, variant, background,
     )  # fmt: skip
+
+
+def project_visible(
+    scene: Scene, camera: Camera, variant: Variant,
+    progress: Callable[[float], None] | None = None,
+) -> Projected:  # fmt: skip
+    """Return what :func:`render_reference` blends; its error when no Gaussian is visible."""
+    projected = project(scene, camera, variant=variant, tile=TILE, progress=progress)
+    if len(projected) == 0:
+        raise InputError(
+            f"none of the {len(scene)} Gaussians of {scene.name} is visible",
+            place=f"camera {camera.name}",
+            remedy="move or turn the camera so that it sees the scene (x right, y down, z forward)",
+        )
+    return projected
 
 
 def _check_pairs(projected: Projected, camera: Camera) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.projection import Projected, Variant
 from archsim.traces.gs3d.reference import BLEND_RULES, TILE, Reference
 from archsim.traces.gs3d.scene import Scene
 from archsim.traces.gs3d.streaminggs.filters import Survivors, filter_visits, gaussian_extents
@@ -23,9 +24,16 @@ from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters
 from archsim.traces.gs3d.streaminggs.rays import RayTables, group_grid, trace_rays
 from archsim.traces.gs3d.streaminggs.render import Groups, Streamed, stream_groups
 
-__all__ = ["StreamedFrame", "Visits", "stream_frame"]
+__all__ = ["FineView", "StreamedFrame", "Visits", "stream_frame"]
 
 I64 = npt.NDArray[np.int64]
+
+
+class FineView(NamedTuple):
+    """What the fine filter sees, projected; a :class:`Reference` has both, too."""
+
+    projected: Projected
+    variant: Variant
 
 
 @dataclass(frozen=True)
@@ -112,12 +120,11 @@ class StreamedFrame:
 
 
 def stream_frame(
-    scene: Scene, camera: Camera, fine: Reference, parameters: StreamingGsParameters
+    scene: Scene, camera: Camera, fine: Reference | FineView, parameters: StreamingGsParameters
 ) -> StreamedFrame:
     """Stream a frame of ``scene``, whose means and scales the coarse filter sees.
 
-    ``fine`` is the reference render of what the fine filter reads: the scene, or its decoded
-    parameters. Its ``projected`` and ``variant`` are used.
+    ``fine`` is what the fine filter reads, the scene or its decoded parameters, projected.
     """
     projected = fine.projected
     grid = build_grid(scene.means, parameters.voxel_size)

@@ -19,6 +19,7 @@ __all__ = ["RayTables", "enter_grid", "group_grid", "trace_rays"]
 Array = npt.NDArray[Any]
 
 _RAYS_PER_CALL = 65_536  # about 0.05 s between two returns to Python
+_FIRST_ROOM = 256  # nodes of a group that there is room for at first, and a quarter of its edges
 
 
 @dataclass(frozen=True)
@@ -70,25 +71,26 @@ def trace_rays(
     rotation = np.ascontiguousarray(pose[:3, :3], np.float64)
     counts = np.zeros((groups, 5), np.int64)
     rays = -(-group[0] // stride) * -(-group[1] // stride)
-    node_start = np.zeros(groups + 1, np.int64)
-    edge_start = np.zeros(groups + 1, np.int64)
-    node = np.zeros(0, np.int32)
-    edge = np.zeros((0, 2), np.int32)
-    for fill in (False, True):  # first the sizes, then the tables
-        for first, last in batches(np.full(groups, rays), _RAYS_PER_CALL):
+    nodes, edges = [np.zeros(0, np.int32)], [np.zeros((0, 2), np.int32)]
+    room = [_FIRST_ROOM, 4 * _FIRST_ROOM]
+    for first, last in batches(np.full(groups, rays), _RAYS_PER_CALL):
+        while True:  # a batch with a group that finds too little room is traced again
+            node = np.empty((last - first, room[0]), np.int32)
+            edge = np.empty((last - first, room[1], 2), np.int32)
             _trace_groups(
                 first, last, camera.position, rotation, view, shape, grid.origin, grid.size,
-                grid.cells, grid.rename, grid.occupied, counts, node_start, node, edge_start,
-                edge, fill,
+                grid.cells, grid.rename, grid.occupied, counts, node, edge,
             )  # fmt: skip
-        if not fill:
-            node_start[1:] = np.cumsum(counts[:, 3])
-            edge_start[1:] = np.cumsum(counts[:, 4])
-            node = np.zeros(int(node_start[-1]), np.int32)
-            edge = np.zeros((int(edge_start[-1]), 2), np.int32)
+            found = counts[first:last, 3:]
+            if (found <= room).all():
+                break
+            room = [max(space, 2 * int(most)) for space, most in zip(room, found.max(axis=0))]
+        nodes.append(node[np.arange(room[0]) < found[:, :1]])
+        edges.append(edge[np.arange(room[1]) < found[:, 1:]])
+    node_start, edge_start = (np.concatenate([[0], np.cumsum(counts[:, i])]) for i in (3, 4))
     return RayTables(
         counts[:, 0].copy(), counts[:, 1].copy(), counts[:, 2].copy(),
-        node_start, node, edge_start, edge,
+        node_start, np.concatenate(nodes), edge_start, np.concatenate(edges),
     )  # fmt: skip
 
 
@@ -135,9 +137,10 @@ def _longer(short: Array) -> Array:
 @njit()
 def _trace_group(
     g: int, position: Array, rotation: Array, view: Array, shape: Array, origin: Array,
-    size: float, cells: Array, rename: Array, occupied: int, counts: Array,
-    node_start: Array, node: Array, edge_start: Array, edge: Array, fill: bool,
+    size: float, cells: Array, rename: Array, occupied: int, counts: Array, node: Array,
+    edge: Array,
 ) -> None:  # fmt: skip
+    # what finds no room in the group's own ``node`` and ``edge`` is counted alone
     width, height, group_w, group_h = shape[0], shape[1], shape[2], shape[3]
     groups_x, stride = shape[4], shape[5]
     x0, y0 = g % groups_x * group_w, g // groups_x * group_h
@@ -183,8 +186,8 @@ def _trace_group(
                         local[voxel] = here
                         if nodes == first.size:
                             first = _longer(first)
-                        if fill:
-                            node[node_start[g] + nodes] = voxel
+                        if nodes < node.shape[0]:
+                            node[nodes] = voxel
                         nodes += 1
                     if before >= 0:
                         link = first[before]
@@ -196,9 +199,9 @@ def _trace_group(
                             target[edges] = here
                             following[edges] = first[before]
                             first[before] = edges
-                            if fill:
-                                edge[edge_start[g] + edges, 0] = before
-                                edge[edge_start[g] + edges, 1] = here
+                            if edges < edge.shape[0]:
+                                edge[edges, 0] = before
+                                edge[edges, 1] = here
                             edges += 1
                     before = here
                 axis = 0
@@ -221,10 +224,10 @@ def _trace_group(
 def _trace_groups(
     first: int, last: int, position: Array, rotation: Array, view: Array, shape: Array,
     origin: Array, size: float, cells: Array, rename: Array, occupied: int, counts: Array,
-    node_start: Array, node: Array, edge_start: Array, edge: Array, fill: bool,
+    node: Array, edge: Array,
 ) -> None:  # fmt: skip
     for g in prange(first, last):
         _trace_group(
             g, position, rotation, view, shape, origin, size, cells, rename, occupied, counts,
-            node_start, node, edge_start, edge, fill,
+            node[g - first], edge[g - first],
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,10 @@ from archsim.traces.gs3d.images import to_uint8
 from archsim.traces.gs3d.quality import compare_images, error_map
 from archsim.traces.gs3d.reference import BLEND_RULES, Reference, render_reference
 from archsim.traces.gs3d.scene import Scene
-from archsim.traces.gs3d.streaminggs.codebooks import Codebooks, scene_codebooks
-from archsim.traces.gs3d.streaminggs.errors import SeparateErrors, render_errors
-from archsim.traces.gs3d.streaminggs.frame import stream_frame
+from archsim.traces.gs3d.streaminggs.codebooks import Codebooks
+from archsim.traces.gs3d.streaminggs.errors import render_errors
+from archsim.traces.gs3d.streaminggs.fine import quantised_scene, quantised_view
+from archsim.traces.gs3d.streaminggs.frame import FineView, StreamedFrame, stream_frame
 from archsim.traces.gs3d.streaminggs.grid import FEWEST_VOXELS, VoxelGrid
 from archsim.traces.gs3d.streaminggs.layout import (
     COARSE_WORDS,
@@ -24,10 +25,11 @@ from archsim.traces.gs3d.streaminggs.layout import (
     VoxelLayout,
     vq_savings,
 )
+from archsim.traces.gs3d.streaminggs.order import OrderRule
 from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters
-from archsim.traces.gs3d.streaminggs.quantise import QuantisedScene, quantise
+from archsim.traces.gs3d.streaminggs.quantise import QuantisedScene
 from archsim.traces.gs3d.streaminggs.render import gaussian_features
-from archsim.traces.trace import Trace
+from archsim.traces.trace import Detail, Trace
 
 __all__ = ["KIND", "record_streaminggs"]
 
@@ -47,6 +49,7 @@ def record_streaminggs(
     scene: Scene, camera: Camera, reference: Reference, parameters: StreamingGsParameters, *,
     tuned: Scene | None = None, codebooks: Codebooks | None = None,
     cache: TraceCache | None = None, progress: Callable[[int, int], None] | None = None,
+    detail: Detail = "full",
 ) -> Trace:  # fmt: skip
     """Run StreamingGS on a frame; ``reference`` is the reference render of the same frame.
 
@@ -57,6 +60,10 @@ def record_streaminggs(
     With vector quantisation the fine filter and the renderer use the decoded parameters, the coarse
     filter the scene's own. ``codebooks`` are those of the scene unless given; ``cache`` keeps them
     for other frames. ``progress`` is called with steps done and in total.
+
+    Work and the image's quality are the same with both details. ``work`` leaves out all columns of
+    images and errors, the errors apart, and with them the ``meta["counts"]`` of pairs uncovered and
+    misordered.
 
     Columns of the trace (G groups row by row, M occupied voxels, n visits in group order; a visit
     is a voxel that a group really processed, before all its pixels were saturated):
@@ -91,35 +98,35 @@ def record_streaminggs(
     parameters.check()
     tell = progress or (lambda _done, _total: None)
     stored = scene if tuned is None else tuned
-    quantised = _quantised(stored, parameters, codebooks, cache, tell)
-    tell(50, 100)
-    fine = reference
-    if stored is not scene or quantised is not None:
-        fine = render_reference(
-            stored if quantised is None else quantised.decoded(), camera,
-            variant=reference.variant, background=reference.background,
-        )  # fmt: skip
+    fine: Reference | FineView = reference
+
+    def training(done: int, total: int) -> None:
+        tell(50 * done // total, 100)
+
+    if detail == "work" and codebooks is None and (parameters.vq != "none" or stored is not scene):
+        quantised, fine = quantised_view(
+            stored, camera, reference.variant, parameters, cache=cache, progress=training
+        )
+    else:
+        quantised = quantised_scene(
+            stored, parameters, codebooks=codebooks, cache=cache, progress=training
+        )
+        tell(50, 100)
+        if stored is not scene or quantised is not None:
+            fine = render_reference(
+                stored if quantised is None else quantised.decoded(), camera,
+                variant=reference.variant, background=reference.background,
+            )  # fmt: skip
     tell(65, 100)
     frame = stream_frame(stored, camera, fine, parameters)
     tell(80, 100)
     grid, groups, queue = frame.grid, frame.groups, frame.queue
-    ordered = reference if tuned is None else fine  # whose exact render the order is judged by
-    errors = render_errors(
-        queue, frame.distances, parameters.order, grid.places()[1][ordered.projected.index],
-        gaussian_features(ordered.projected), ordered.projected.depth, ordered.tile_start,
-        ordered.pair_visible, groups, BLEND_RULES[reference.variant],
-    )  # fmt: skip
-    image = frame.streamed.frame.over(reference.background)
-    one_error = {
-        "coverage": errors.coverage.over(reference.background),
-        "order": errors.order.over(reference.background),
-    }
-    exact = dict.fromkeys(one_error, ordered.image)
-    if fine is not reference:
-        cause = "vq" if tuned is None else "tuning"
-        one_error[cause], exact[cause] = fine.image, reference.image
     tables, streamed, visits = frame.tables, frame.streamed, frame.visits
     survivors = visits.survivors
+    image = streamed.frame.over(reference.background)
+    apart = None
+    if detail == "full" and isinstance(fine, Reference):
+        apart = _errors_apart(frame, reference, fine, parameters.order, tuned is not None)
     fine_bits = WORD_BYTES * 8 * (scene.parameters_per_gaussian - COARSE_WORDS)
     layout = VoxelLayout.of(
         grid.count, fine_bits if quantised is None else quantised.record_bits,
@@ -149,12 +156,21 @@ def record_streaminggs(
         "visit.blends": streamed.blends[visits.entry],
         "visit.survivor_start": survivors.start,
         "survivor.rank": survivors.rank,
-        "image": to_uint8(image),
-        "error": error_map(image, reference.image),
-        **{f"image.{cause}": to_uint8(alone) for cause, alone in one_error.items()},
-        **{f"error.{cause}": error_map(alone, exact[cause]) for cause, alone in one_error.items()},
     }
-    counts: dict[str, Any] = {**frame.counts(), **_error_counts(errors)}
+    counts = frame.counts()
+    quality = {**compare_images(image, reference.image), "errors": {}}
+    if apart is not None:
+        columns |= {"image": to_uint8(image), "error": error_map(image, reference.image)}
+        columns |= {f"image.{cause}": to_uint8(alone) for cause, alone in apart.alone.items()}
+        columns |= {
+            f"error.{cause}": error_map(alone, apart.exact[cause])
+            for cause, alone in apart.alone.items()
+        }
+        counts |= apart.counts
+        quality["errors"] = {
+            cause: {**compare_images(alone, apart.exact[cause]), "what": _ERROR_TEXT[cause]}
+            for cause, alone in apart.alone.items()
+        }
     meta = {
         "parameters": parameters.meta(),
         "resolution": [camera.width, camera.height],
@@ -169,7 +185,7 @@ def record_streaminggs(
         "layout": layout.meta(),
         "vq": _vq_meta(parameters, quantised),
         "counts": counts,
-        "quality": _quality(image, reference.image, one_error, exact),
+        "quality": quality,
         "notes": _notes(grid, parameters, quantised, tuned is not None),
     }
     trace = Trace(KIND, meta, columns)
@@ -177,20 +193,6 @@ def record_streaminggs(
         for counted, fraction in saving.items():
             counts[f"vq_saving_{against}_{counted}_fraction"] = fraction
     return trace
-
-
-def _quantised(
-    scene: Scene, parameters: StreamingGsParameters, codebooks: Codebooks | None,
-    cache: TraceCache | None, tell: Callable[[int, int], None],
-) -> QuantisedScene | None:  # fmt: skip
-    if parameters.vq == "none":
-        return None
-    if codebooks is None:
-        codebooks = scene_codebooks(
-            scene, kind=parameters.vq, sizes=parameters.codebooks, seed=parameters.codebook_seed,
-            cache=cache, progress=lambda done, total: tell(50 * done // total, 100),
-        )  # fmt: skip
-    return quantise(scene, codebooks)
 
 
 def _vq_meta(parameters: StreamingGsParameters, quantised: QuantisedScene | None) -> dict[str, Any]:
@@ -208,25 +210,35 @@ def _vq_meta(parameters: StreamingGsParameters, quantised: QuantisedScene | None
     }
 
 
-def _error_counts(errors: SeparateErrors) -> dict[str, float]:
-    return {
+class _Apart(NamedTuple):
+    """Images with one error each by its cause, the images without it, and how often it strikes."""
+
+    alone: dict[str, npt.NDArray[np.float32]]
+    exact: dict[str, npt.NDArray[np.float32]]
+    counts: dict[str, float]
+
+
+def _errors_apart(
+    frame: StreamedFrame, reference: Reference, fine: Reference, order: OrderRule, tuned: bool
+) -> _Apart:
+    ordered = fine if tuned else reference  # whose exact render the order is judged by
+    errors = render_errors(
+        frame.queue, frame.distances, order, frame.grid.places()[1][ordered.projected.index],
+        gaussian_features(ordered.projected), ordered.projected.depth, ordered.tile_start,
+        ordered.pair_visible, frame.groups, BLEND_RULES[reference.variant],
+    )  # fmt: skip
+    alone = {
+        "coverage": errors.coverage.over(reference.background),
+        "order": errors.order.over(reference.background),
+    }
+    exact = dict.fromkeys(alone, ordered.image)
+    if fine is not reference:
+        cause = "tuning" if tuned else "vq"
+        alone[cause], exact[cause] = fine.image, reference.image
+    return _Apart(alone, exact, {
         "uncovered_pair_fraction": errors.uncovered_pairs / errors.pairs,
         "misordered_pair_fraction": errors.misordered_pairs / errors.pairs,
-    }
-
-
-def _quality(
-    image: npt.NDArray[np.float32],
-    reference: npt.NDArray[np.float32],
-    one_error: dict[str, npt.NDArray[np.float32]],
-    exact: dict[str, npt.NDArray[np.float32]],
-) -> dict[str, Any]:
-    quality = compare_images(image, reference)
-    quality["errors"] = {
-        cause: {**compare_images(alone, exact[cause]), "what": _ERROR_TEXT[cause]}
-        for cause, alone in one_error.items()
-    }
-    return quality
+    })  # fmt: skip
 
 
 def _notes(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from archsim.base.errors import CheckError
 from archsim.traces.gs3d.camera import Camera
+from archsim.traces.gs3d.streaminggs import rays
 from archsim.traces.gs3d.streaminggs.grid import build_grid
 from archsim.traces.gs3d.streaminggs.order import (
     ORDER_RULES,
@@ -190,3 +191,13 @@ def test_a_circle_is_an_error():
     for rule in ("dag", "dag-depth"):
         with pytest.raises(CheckError, match="group 1 wait for each other in a circle"):
             order_voxels(tables, distances, rule)
+
+
+def test_groups_that_find_too_little_room_are_traced_again(monkeypatch):
+    grid, camera = random_case(5, inside=True)
+    usual = trace_rays(grid, camera, group=(32, 16), stride=1)
+    assert usual.node_start[1] > 1
+    monkeypatch.setattr(rays, "_FIRST_ROOM", 1)
+    for name, column in vars(trace_rays(grid, camera, group=(32, 16), stride=1)).items():
+        assert column.tolist() == getattr(usual, name).tolist()
+        assert column.dtype == getattr(usual, name).dtype

@@ -288,6 +288,42 @@ def test_columns_fit_together(case):
     assert any("No evidence" in note for note in trace.meta["notes"])
 
 
+@pytest.mark.parametrize("vq", ["none", "trained"])
+def test_less_detail_records_the_same_work_and_quality(case, vq):
+    for size in ("extent/4", "extent/6"):  # the second finds what the first has decoded
+        asked = replace(SMALL, voxel_size=size, vq=vq, codebooks=CodebookSizes(16, 16, 16, 16))
+        full, work = (
+            record_streaminggs(*case, asked, detail=detail) for detail in ("full", "work")
+        )
+        left_out = {"uncovered_pair_fraction", "misordered_pair_fraction"}
+        assert full.meta["counts"].keys() - work.meta["counts"].keys() == left_out
+        for trace in (full, work):
+            for name in left_out & trace.meta["counts"].keys():
+                del trace.meta["counts"][name]
+            apart = trace.meta["quality"].pop("errors")
+            assert apart if trace is full else not apart
+        assert full.meta == work.meta
+        images = {name for name in full.columns if name.split(".")[0] in ("image", "error")}
+        assert work.columns.keys() == full.columns.keys() - images
+        for name, column in work.columns.items():
+            assert column.tobytes() == full.columns[name].tobytes()
+
+
+def test_views_are_not_mixed_up(case, make_scene):
+    scene, camera, reference = case
+    asked = replace(SMALL, vq="trained", codebooks=CodebookSizes(16, 16, 16, 16))
+    record_streaminggs(scene, camera, reference, asked, detail="work")
+    other = make_scene(len(scene), seed=77)
+    for changed in (
+        (other, camera, render_reference(other, camera), asked),
+        (scene, camera, reference, replace(asked, codebook_seed=3)),
+        (scene, camera, reference, replace(asked, codebooks=CodebookSizes(8, 8, 8, 8))),
+    ):
+        full, work = (record_streaminggs(*changed, detail=detail) for detail in ("full", "work"))
+        assert work.meta["quality"]["psnr_db"] == full.meta["quality"]["psnr_db"]
+        assert work.meta["vq"] == full.meta["vq"]
+
+
 def test_the_number_of_threads_changes_nothing(case):
     threads = numba.get_num_threads()
     traces = []
