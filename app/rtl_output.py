@@ -131,7 +131,8 @@ def wave_of_tiles(
     begin = load_cycles(prepared.image) if start is None else start
     window = (begin, begin + (cycles or _DEFAULT_CYCLES))
     with reporter.step(f"build {size} with Verilator (minutes the first time)"):
-        library = build_library(make_machine(prepared.parameters), trace=_format(out), checks=False)
+        library = build_library(make_machine(prepared.parameters), trace=_format(out), checks=False,
+                                made_from=repr(prepared.parameters))  # fmt: skip
     constants = frame_constants(prepared.camera, prepared.image.grid)
     _make_folder(out)
     with reporter.step("hardware"):

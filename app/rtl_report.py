@@ -64,6 +64,7 @@ def write_comparison(prepared: Prepared, rows: Sequence[Mapping[str, Any]], fold
         "camera": prepared.camera.name,
         "resolution": [prepared.camera.width, prepared.camera.height],
         "voxel_size": prepared.voxel_size,
+        "scene": prepared.scene,
         "tiles": prepared.tiles,
         "comparisons": list(rows),
     }

@@ -36,9 +36,10 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame's tiles, ready for the hardware."""
+    """A frame's tiles, ready for the hardware; ``scene`` has name, gaussians and sh_degree."""
 
     run: ResolvedRun
+    scene: dict[str, Any]
     machine: Accelerator
     parameters: Parameters
     voxel_size: str | float
@@ -96,7 +97,11 @@ def choose_tiles(text: str, camera: Camera) -> list[int]:
 def prepare(
     config: str, assignments: list[str], size: str, tiles: str, reporter: Reporter
 ) -> Prepared:
-    """Load a configuration's scene, store it as the hardware does, and run the golden model."""
+    """Load a configuration's scene, store it as the hardware does, and run the golden model.
+
+    Harmonics of a higher degree than the size computes are left out, unless the configuration says
+    which degree it wants: then one that is too high is an error.
+    """
     run = load_run(config, assignments=assignments)
     plan = next((s for s in run.systems if s.method.kind == "streaminggs"), None)
     if plan is None or not isinstance(plan.machine, Accelerator):
@@ -104,16 +109,20 @@ def prepare(
                           remedy="use streaminggs or a configuration with one")  # fmt: skip
     p = parameters_of(plan.machine, size)
     voxel_size = plan.config.voxel_size
+    workload = run.config.workload
+    if workload.sh_degree is None:
+        workload = workload.model_copy(update={"sh_degree": p.sh_degree})
     cache = TraceCache.default()
-    with reporter.step("load the scene") as done:
-        scene = load_scene(run.config.workload, seed=run.config.seed, progress=done)
-        camera = load_cameras(run.config.workload, scene)[0]
+    with reporter.step(f"load the scene, harmonics up to degree {workload.sh_degree}") as done:
+        scene = load_scene(workload, seed=run.config.seed, progress=done)
+        camera = load_cameras(workload, scene)[0]
+    facts = {"name": scene.name, "gaussians": len(scene), "sh_degree": scene.sh_degree}
     with reporter.step("train codebooks, store the scene"):
         image = build_image(scene, voxel_size, p, cache)
     chosen = choose_tiles(tiles, camera)
     with reporter.step("golden model") as done:
         golden = golden_tiles(image, camera, chosen, p, lambda n: done(n, len(chosen)))
-    return Prepared(run, plan.machine, p, voxel_size, camera, chosen, image, golden)
+    return Prepared(run, facts, plan.machine, p, voxel_size, camera, chosen, image, golden)
 
 
 def build_hardware(prepared: Prepared, reporter: Reporter) -> Any:
@@ -126,7 +135,8 @@ def build_hardware(prepared: Prepared, reporter: Reporter) -> Any:
 
     p = prepared.parameters
     with reporter.step(f"build {p.size} with Verilator (minutes the first time)"):
-        return build_library(make_machine(p), checks=False, fast=True, optimise="-O2")
+        return build_library(make_machine(p), checks=False, fast=True, optimise="-O2",
+                             made_from=repr(p))  # fmt: skip
 
 
 def simulate(
@@ -191,6 +201,7 @@ def simulation_data(
         "camera": prepared.camera.name,
         "resolution": [prepared.camera.width, prepared.camera.height],
         "voxel_size": prepared.voxel_size,
+        "scene": prepared.scene,
         "tiles": prepared.tiles,
         "tiles_equal_to_golden": done.equal,
         "psnr_db": None if np.isinf(quality[0]) else quality[0],

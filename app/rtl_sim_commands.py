@@ -15,7 +15,13 @@ Config = Annotated[
 Tiles = Annotated[
     str, typer.Option(help="Tiles of 16x16 pixels, row by row: all, random:N, or 0-63,100.")
 ]
-Size = Annotated[str, typer.Option(help="rtl-small, rtl-slice or full.")]
+Size = Annotated[
+    str,
+    typer.Option(
+        help="rtl-small or rtl-slice (harmonics up to degree 2, as a scene "
+        "is then loaded), or full (3)."
+    ),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value, e.g. "

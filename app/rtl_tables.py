@@ -15,7 +15,10 @@ def simulation_tables(data: Mapping[str, Any]) -> list[Table]:
     facts = Table(title=f"{data['size']} of {data['machine']}", show_header=False, box=None)
     tiles, speed = len(data["tiles"]), data["simulation"]
     psnr = "exact" if data["psnr_db"] is None else f"{data['psnr_db']:.1f} dB"
+    scene = data["scene"]
     for name, value in (
+        ("scene", f"{scene['name']}, {scene['gaussians']:,} Gaussians, "
+                  f"harmonics of degree {scene['sh_degree']}"),
         ("tiles equal to the golden model", f"{data['tiles_equal_to_golden']} of {tiles}"),
         ("against the float renderer, same order", psnr),
         ("cycles", f"{data['cycles']:,}"),

@@ -18,8 +18,8 @@ def order_samples(
 ) -> tuple[Table, int, int, int]:
     """Return the voxels of a tile in the unit's order, and its cycles, edges and dropped samples.
 
-    The cycles are those from its first sample to its last voxel, samples always at hand and the
-    queue never full.
+    The cycles are those from its first sample to its last voxel, both counted, samples always at
+    hand and the queue never full.
     """
     local = np.full(rename.max() + 1 if rename.size else 1, -1, np.int64)
     name = np.zeros(rows, np.int64)
@@ -63,11 +63,12 @@ def order_samples(
                 size += 1
         if size == begin:
             break  # a circle: no pinhole makes one
-        cycles += 1
+        cycles += 2
         for k in range(begin, size):
             cycles += 2
             for n in range(count):
                 if near[queue[k], n]:
                     waiting[n] -= 1
                     cycles += 1
-    return name[queue[:size]], cycles, edges, dropped
+    # the first round's pick has only the one cycle, the last voxel no edges to look for
+    return name[queue[:size]], cycles + (2 if count == 0 else -2), edges, dropped

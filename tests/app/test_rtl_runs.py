@@ -40,6 +40,17 @@ def test_a_configuration_without_streaminggs_is_named() -> None:
         prepare("streaminggs", [], "tiny", "all", Silent())
 
 
+SMALL = ["workload.scene=builtin:object", "workload.gaussians=2000", "workload.resolution=[64,48]"]
+
+
+def test_a_scene_is_loaded_with_the_harmonics_that_the_size_computes() -> None:
+    assert prepare("streaminggs", SMALL, "rtl-small", "0-1", Silent()).scene["sh_degree"] == 2
+    less = prepare("streaminggs", [*SMALL, "workload.sh_degree=1"], "rtl-small", "0", Silent())
+    assert less.scene["sh_degree"] == 1
+    with pytest.raises(ConfigError, match="degree 3, size rtl-small has 2"):
+        prepare("streaminggs", [*SMALL, "workload.sh_degree=3"], "rtl-small", "0", Silent())
+
+
 def test_report_and_tables_show_the_error() -> None:
     row = {
         "size": "rtl-small", "memory": "ideal", "equal": 2, "psnr_db": 50.0,
@@ -52,10 +63,12 @@ def test_report_and_tables_show_the_error() -> None:
     }  # fmt: skip
     data = {
         "machine": "streaminggs", "size": "rtl-small", "configuration": "c", "camera": "orbit-0",
+        "scene": {"name": "biker", "gaussians": 250_000, "sh_degree": 2},
         "resolution": [100, 40], "voxel_size": "extent/16", "tiles": [0, 1], "comparisons": [row],
     }  # fmt: skip
     page = render_comparison(data)
     assert "+0.92%" in page
+    assert "biker, 250,000 Gaussians, harmonics of degree 2" in page
     assert "2 of 2" in page
     figure = json.loads(re.search(r'application/json">(.*?)</script>', page, re.S)[1])
     assert figure["data"][-1]["x"] == [1000, 90]

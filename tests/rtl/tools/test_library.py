@@ -214,6 +214,23 @@ def test_the_fast_build_gives_the_same_beats_in_the_same_cycles(library: Library
     np.testing.assert_array_equal(runs[0].outputs["o"], runs[1].outputs["o"])
 
 
+def test_verilog_is_kept_by_what_it_is_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def generate(component: Bench) -> str:
+        written.append(component)
+        return "module top(clk);\nendmodule\n"
+
+    monkeypatch.setenv("ARCHSIM_CACHE", str(tmp_path))
+    monkeypatch.setattr("archsim.rtl.tools.library.generate_fast_verilog", generate)
+    monkeypatch.setattr("archsim.rtl.tools.library.compile_library", lambda *_, **__: tmp_path)
+    for made_from, times in (("lanes=8", 1), ("lanes=8", 1), ("lanes=16", 2), (None, 3), (None, 4)):
+        build_library(Bench(), fast=True, made_from=made_from)
+        assert len(written) == times
+
+
 def test_the_fast_build_checks_assertions_too() -> None:
     with pytest.raises(RtlError, match="an assertion failed in cycle"):
         build_library(Bench(), fast=True).run({"i": stimulus(10)}, ports={"limit": 4})
