@@ -134,6 +134,14 @@ class VoxelSorter(wiring.Component):
             local_read.addr.eq(rename_read.data[1:]),
         ]
         one = Const(1, rows)
+
+        # adjacency is written a cycle late, and read two cycles after the decision at the earliest
+        edge_row, edge_bits = Signal(row_bits, reset_less=True), Signal(rows, reset_less=True)
+        edge_en = Signal()
+        m.d.comb += [
+            near_write.addr.eq(edge_row), near_write.data.eq(edge_bits), near_write.en.eq(edge_en),
+        ]  # fmt: skip
+        m.d.sync += edge_en.eq(0)
         some_ready, lowest_ready = _lowest(ready)
         some_targets, lowest_target = _lowest(targets)
         m.d.sync += [
@@ -173,11 +181,11 @@ class VoxelSorter(wiring.Component):
                             local_write.data.eq(Cat(Const(1, 1), count[:row_bits])),
                             name_write.addr.eq(count), name_write.data.eq(voxel),
                             name_write.en.eq(1),
-                            near_write.addr.eq(count), near_write.data.eq(0), near_write.en.eq(1),
                             wait_write.addr.eq(count), wait_write.data.eq(0), wait_write.en.eq(1),
                         ]  # fmt: skip
                         m.d.sync += [
                             count.eq(count + 1), ready.eq(ready | (one << count[:row_bits])),
+                            edge_row.eq(count), edge_bits.eq(0), edge_en.eq(1),
                         ]  # fmt: skip
                 m.d.sync += [
                     here.eq(Mux(local_read.data[0], local_read.data[1:], count[:row_bits])),
@@ -186,12 +194,13 @@ class VoxelSorter(wiring.Component):
                 m.d.comb += [wait_read.addr.eq(here), known.eq(near.bit_select(here, 1))]
                 with m.If(has_before & ~known):
                     m.d.comb += [
-                        near_write.addr.eq(before), near_write.en.eq(1),
-                        near_write.data.eq(near | (one << here)),
                         wait_write.addr.eq(here), wait_write.en.eq(1),
                         wait_write.data.eq(wait_read.data + 1),
                     ]  # fmt: skip
-                    m.d.sync += ready.eq(ready & ~(one << here))
+                    m.d.sync += [
+                        ready.eq(ready & ~(one << here)),
+                        edge_row.eq(before), edge_bits.eq(near | (one << here)), edge_en.eq(1),
+                    ]  # fmt: skip
                 m.d.sync += [before.eq(here), has_before.eq(1)]
                 m.next = "SAMPLE"
                 with m.If(sample.last):
