@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -304,10 +305,11 @@ def test_machines_scene_schema_and_version(capsys: pytest.CaptureFixture[str]) -
 
 def test_help_is_quick() -> None:
     quickest = 9.0
-    for _ in range(3):
-        start = time.monotonic()
+    for _ in range(3):  # seconds of the processor, which other work on the machine does not change
+        before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
         done = subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
-        quickest = min(quickest, time.monotonic() - start)
+        after = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        quickest = min(quickest, after - before)
     assert b"machines" in done.stdout
     heavy = "import sys, archsim.cli; print(*(m for m in ('numba', 'pandas', 'plotly', 'pyarrow', "
     heavy += "'pydantic') if m in sys.modules))"

@@ -16,7 +16,7 @@ def test_gpus_state_no_area():
 def test_area_is_units_and_buffers(name):
     machine = load_machine(name)
     areas = area_mm2(machine)
-    assert set(areas) == {*machine.units, *machine.buffers}
+    assert set(areas) == {*machine.units, *machine.buffers, *machine.fifos}
     for unit_name, unit in machine.units.items():
         by_hand = unit.area_mm2.value * unit.count.value
         assert areas[unit_name].value == pytest.approx(by_hand)
@@ -25,7 +25,9 @@ def test_area_is_units_and_buffers(name):
         one = sram(buffer.capacity_bytes.value / copies, buffer.word_bits.value,
                    machine.node_nm.value, machine.sram_cell)  # fmt: skip
         assert areas[buffer_name].value == pytest.approx(one.area_mm2.value * copies)
-    logic = sum(areas[n].value for n in machine.units)
+    for fifo_name, fifo in machine.fifos.items():
+        assert areas[fifo_name].value == pytest.approx(fifo.area_mm2.value)
+    logic = sum(areas[n].value for n in [*machine.units, *machine.fifos])
     assert logic_area_mm2(machine).value == pytest.approx(logic)
     for area in areas.values():
         assert 0 <= area.low <= area.value <= area.high

@@ -34,7 +34,7 @@ COARSE = {"streaminggs": {"voxel_size": "extent/6", "max_tasks": 1000}}
 
 
 def method_of(machine):
-    return "tile-raster" if isinstance(machine, Gpu) else machine.name
+    return "tile-raster" if isinstance(machine, Gpu) else machine.name.removesuffix("-16")
 
 
 @pytest.fixture(scope="module")

@@ -321,7 +321,7 @@ def test_guesses_are_listed():
     assert METHOD.trace_parameters(StreamingGsConfig()) == {
         "voxel_size": "extent/16", "group": [64, 64], "order": "dag", "ray_stride": 1,
         "vq": "trained", "codebooks": {"scale": 4096, "rotation": 4096, "dc": 4096, "sh": 512},
-        "codebook_seed": 0, "alignment_bytes": 32,
+        "codebook_seed": 0, "alignment_bytes": 32, "finetuned": None,
     }  # fmt: skip
     other_sizes = StreamingGsConfig(vq="none", codebooks={"sh": 64})  # of codebooks not used
     assert METHOD.trace_parameters(other_sizes) == METHOD.trace_parameters(
