@@ -137,12 +137,13 @@ def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]
     return [None if v is None else v * factor for v in values]
 
 
-def parallel_chart(space: Space, outcomes: Sequence[Outcome], columns: Sequence[str],
-                   colored: str) -> Figure:  # fmt: skip
-    """Return measured points as lines across parameters and objectives."""
+def parallel_chart(space: Space, names: Sequence[str], outcomes: Sequence[Outcome],
+                   columns: Sequence[str], colored: str) -> Figure:  # fmt: skip
+    """Return measured points as lines across the parameters ``names`` and result columns."""
     points = [o for o in outcomes if o.status == "measured"]
     dimensions: list[dict[str, Any]] = []
-    for name, axis in space.axes.items():
+    for name in names:
+        axis = space.axes[name]
         if axis.levels is not None:
             values = [axis.index(o.point[name]) if name in o.point else -1 for o in points]
             absent = -1 in values
@@ -187,10 +188,12 @@ def importance_chart(shares: dict[str, dict[str, float]]) -> Figure:
          "hoverinfo": "text"}
         for (objective, values), color in zip(shares.items(), _OBJECTIVES * 3)
     ]  # fmt: skip
-    height = 110 + (_ROW_PX if len(shares) < 3 else 46) * len(order)
+    legend = 24 * len(shares)  # one line per objective, above the bars
+    height = 80 + legend + (_ROW_PX if len(shares) < 3 else 46) * len(order)
     return {"data": traces, "layout": {
-        "height": height, "barmode": "group", "margin": {"l": 110, "r": 20, "t": 40, "b": 40},
-        "legend": {"orientation": "h", "y": 1 + 40 / height, "x": 0, "traceorder": "reversed"},
+        "height": height, "barmode": "group",
+        "margin": {"l": 110, "r": 20, "t": 20 + legend, "b": 40},
+        "legend": {"y": 1, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
         "xaxis": {"tickformat": ".0%", "rangemode": "tozero", "zeroline": False},
         "yaxis": {"automargin": True},
     }}  # fmt: skip

@@ -29,6 +29,7 @@ __all__ = ["render_study"]
 
 _MOST_CARDS = 4
 _MOST_PAIRS = 3
+_MOST_AXES = 9  # of parameters drawn side by side
 _MOST_FAILURES = 5
 
 
@@ -39,6 +40,9 @@ def render_study(study: Study) -> str:
     front, measured = study.front, [o for o in study.outcomes if o.status == "measured"]
     counts = {status: sum(o.status == status for o in study.outcomes)
               for status in ("measured", "screened", "infeasible", "failed")}  # fmt: skip
+    shares = {name: importance(study.resolved.space, study.outcomes, i)
+              for i, name in enumerate(goals.objectives)}  # fmt: skip
+    drawn = _most_important(shares)
     environment = page_environment()
     return environment.get_template("study.html.j2").render(
         css=(resources.files("archsim.templates") / "report.css").read_text("utf-8"),
@@ -53,9 +57,10 @@ def render_study(study: Study) -> str:
         cards=_cards(study, shown),
         pareto=_pareto(study, front, shown) if measured else [],
         solid=_solid(study, front, shown) if measured else None,
-        parallel=embed(parallel_chart(study.resolved.space, study.outcomes, shown,
+        parallel=embed(parallel_chart(study.resolved.space, drawn, study.outcomes, shown,
                                       next(iter(goals.objectives)))) if measured else None,
-        importance=_importance(study) if len(measured) > 2 else None,
+        not_drawn=[name for name in study.resolved.space.axes if name not in drawn],
+        importance=embed(importance_chart(shares)) if len(measured) > 2 else None,
         sampled=f"{len(measured):,} measured points",
         **_curves(study),
         **_around(study),
@@ -139,11 +144,12 @@ def _solid(study: Study, front: list[Outcome], shown: list[str]) -> str | None:
     return embed(space_chart(study.outcomes, front, columns, shown))
 
 
-def _importance(study: Study) -> str:
-    space, outcomes = study.resolved.space, study.outcomes
-    shares = {name: importance(space, outcomes, i)
-              for i, name in enumerate(study.resolved.goals.objectives)}  # fmt: skip
-    return embed(importance_chart(shares))
+def _most_important(shares: dict[str, dict[str, float]]) -> list[str]:
+    """Return the parameters that an axis is drawn for, in the space's order."""
+    names = list(next(iter(shares.values())))
+    total = {name: sum(values[name] for values in shares.values()) for name in names}
+    chosen = set(sorted(names, key=lambda name: -total[name])[:_MOST_AXES])
+    return [name for name in names if name in chosen]
 
 
 def _curves(study: Study) -> dict[str, Any]:

@@ -318,11 +318,14 @@ def test_guesses_are_listed():
     assumed = METHOD.assumed()
     assert "method.directory_bytes" in assumed
     assert "method.coarse_macs" not in assumed
-    assert METHOD.trace_parameters(StreamingGsConfig()) == {
+    parameters = {
         "voxel_size": "extent/16", "group": [64, 64], "order": "dag", "ray_stride": 1,
         "vq": "trained", "codebooks": {"scale": 4096, "rotation": 4096, "dc": 4096, "sh": 512},
         "codebook_seed": 0, "alignment_bytes": 32, "finetuned": None,
     }  # fmt: skip
+    assert METHOD.trace_parameters(StreamingGsConfig()) == parameters
+    less = METHOD.trace_parameters(StreamingGsConfig(), "work")
+    assert less == {**parameters, "detail": "work"}
     other_sizes = StreamingGsConfig(vq="none", codebooks={"sh": 64})  # of codebooks not used
     assert METHOD.trace_parameters(other_sizes) == METHOD.trace_parameters(
         StreamingGsConfig(vq="none")
