@@ -30,6 +30,7 @@ __all__ = ["Display", "column_text", "front_table", "value_text"]
 
 _ROWS = 8  # of the front, while it runs
 _MOST_ROWS = 24  # of the front, at the end
+_MOST_COLUMNS = 6  # of parameters; more are words in one
 _REFRESH_S = 0.25
 _LINE_EVERY_S = 15.0
 _UNITS = {"_s": "s", "_j": "J", "_w": "W", "_bytes": "B", "_js": "J·s", "_bytes_per_s": "B/s"}
@@ -115,8 +116,13 @@ def front_table(study: ResolvedStudy, front: Sequence[Outcome]) -> Table | Text:
                   title=f"Pareto front: {len(front)} points")  # fmt: skip
     names = [name for name in study.space.axes if any(name in o.point for o in shown)]
     same = [n for n in names if len({value_text(o.point.get(n)) for o in shown}) == 1]
-    for name in names:
-        if name not in same:
+    varied = [name for name in names if name not in same]
+    in_words = len(varied) > _MOST_COLUMNS
+    if in_words:
+        table.show_lines = True
+        table.add_column("parameters", overflow="fold", ratio=1)
+    else:
+        for name in varied:
             table.add_column(name, justify="right", overflow="fold")
     columns = list(dict.fromkeys([*objectives, *study.config.show]))
     for column in columns:
@@ -124,12 +130,14 @@ def front_table(study: ResolvedStudy, front: Sequence[Outcome]) -> Table | Text:
     system = next(iter(objectives)).partition(".")[0]
     table.add_column("bound by")
     for outcome in shown:
-        cells = [value_text(outcome.point.get(n)) for n in names if n not in same]
+        values = [value_text(outcome.point.get(n)) for n in varied]
+        words = ", ".join(f"{n} {v}" for n, v in zip(varied, values) if v != DASH)
+        cells = [words] if in_words else values
         cells += [column_text(c, outcome.columns.get(c)) for c in columns]
         table.add_row(*cells, str(outcome.columns.get(f"{system}.bottleneck", DASH)))
-    words = [f"{name} is {value_text(shown[0].point.get(name))}" for name in same]
-    words += [f"{left} more in the report"] if left > 0 else []
-    table.caption = "; ".join(words) or None
+    notes = [f"{name} is {value_text(shown[0].point.get(name))}" for name in same]
+    notes += [f"{left} more in the report"] if left > 0 else []
+    table.caption = "; ".join(notes) or None
     table.caption_justify = "left"
     return table
 

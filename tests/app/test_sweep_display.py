@@ -1,6 +1,8 @@
 """What a sweep shows: the bar with the time left, the front so far, numbers with units."""
 
 import io
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -8,7 +10,7 @@ from rich.console import Console
 from archsim.explore.driver import Progress
 from archsim.explore.problem import Outcome
 from archsim.sweep_charts import axis_title, hover_text
-from archsim.sweep_display import Display, column_text, value_text
+from archsim.sweep_display import Display, column_text, front_table, value_text
 
 POINT = Outcome(
     0, {"cfu": 8, "group": [64, 32]}, "search", "measured",
@@ -66,3 +68,24 @@ def test_values_and_axes_are_words() -> None:
     assert hover_text(POINT, ["sgs.time_s"]) == (
         "cfu 8, group 64×32<br><b>sgs.time_s 3.85 ms</b><br>sgs bound by dram, 73% busy"  # noqa: RUF001
     )
+
+
+@pytest.mark.parametrize(("count", "headed"), [(3, True), (16, False)])
+def test_many_parameters_are_words_of_one_column(count: int, headed: bool) -> None:
+    """At 80 columns sixteen narrow ones would be read downwards, letter by letter."""
+    names = [f"parameter_{i}" for i in range(count)]
+    study: Any = SimpleNamespace(
+        goals=SimpleNamespace(objectives=["sgs.time_s"]),
+        config=SimpleNamespace(show=[]),
+        space=SimpleNamespace(axes=dict.fromkeys(names)),
+    )
+    front = [
+        Outcome(0, dict.fromkeys(names, 16 + k), "search", "measured",
+                {"sgs.time_s": 0.001 * k, "sgs.bottleneck": "dram"}, (0.001 * k,))
+        for k in (1, 2)
+    ]  # fmt: skip
+    console = Console(file=io.StringIO(), width=80)
+    console.print(front_table(study, front))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert ("parameters" in text) != headed
+    assert ("parameter_2 17" in " ".join(text.split())) != headed
