@@ -1,7 +1,7 @@
 """Executes a program with compiled code: the same schedule as the kernel's, to the picosecond.
 
 :mod:`archsim.sim.kernel` defines what happens when; this computes the same starts and finishes,
-DRAM counters and errors, some twenty times faster on a frame with its memory streams and thirty
+DRAM counters and errors, some fifteen times faster on a frame with its memory streams and thirty
 times without (``benchmarks/executors.py``). Only the row-level DRAM model can be served
 inside the compiled loop.
 """
