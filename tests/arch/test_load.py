@@ -68,7 +68,7 @@ def test_every_shipped_machine_loads_and_what_it_names_exists(name):
 
 def test_the_shipped_machines():
     jetson = {"agx-orin-32gb", "agx-orin-64gb", "orin-nano-4gb", "orin-nano-8gb", "orin-nx-8gb",
-              "orin-nx-16gb"}  # fmt: skip
+              "orin-nx-16gb", "xavier-nx"}  # fmt: skip
     calibration = {"a100-80gb", "h100-sxm", "rtx-3090", "rtx-4090", "rtx-a6000"}
     assert set(list_machines()) == {*jetson, *calibration, "gscore", "gscore-16", "streaminggs"}
 
