@@ -80,6 +80,7 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
             ("Where the bytes go", "traffic", *map(embed, traffic[:2]), traffic[2]),
             ("Where the energy goes", "energy", *map(embed, energy[:2]), energy[2]),
         ],
+        rails=_rails(systems),
         frames=[
             _frames(result, images, index)
             for index in range(min(_MOST_CAMERAS, len(result["cameras"])))
@@ -126,6 +127,16 @@ def _fullness(system: Mapping[str, Any]) -> str | None:
     """Return the chart of an accelerator's buffers; a GPU's rooms are its kernels' windows."""
     figure = fullness_chart(system["frames"][0]) if system["mode"] is None else None
     return None if figure is None else embed(figure)
+
+
+def _rails(systems: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Return, of every GPU's supply rails: system, rail, power, its range, energy of a frame."""
+    return [
+        (name, rail, quantity(power, "W"), range_text([low, high], "W"),
+         quantity(system["energy_by_rail_j"][rail], "J"))
+        for name, system in systems.items()
+        for rail, (power, low, high) in system["power_by_rail_w"].items()
+    ]  # fmt: skip
 
 
 def _bounds(frame: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -156,6 +156,8 @@ def _system(
         },
         "area_by_component_mm2": _intervals(result.area_mm2 or {}),
         "energy_by_component_j": _mean([f["energy_by_component_j"] for f in frames]),
+        "energy_by_rail_j": _mean([f["energy_by_rail_j"] for f in frames]),
+        "power_by_rail_w": _intervals(result.power_by_rail_w),
         "dram_bytes_by_stream": _mean([f["dram_bytes_by_stream"] for f in frames]),
         "time_by_cause_s": _mean([f["time_by_cause_s"] for f in frames]),
         "counts": dict(result.workload_counts),
@@ -202,6 +204,10 @@ def _frame(frame: FrameResult) -> dict[str, Any]:
         "energy_by_component_j": {name: part.value * _S for name, part in energy.items()},
         "energy_interval_j": {
             name: [part.low * _S, part.high * _S] for name, part in energy.items()
+        },
+        "energy_by_rail_j": {name: e.value * _S for name, e in frame.energy_by_rail_pj.items()},
+        "energy_by_rail_interval_j": {
+            name: [e.low * _S, e.high * _S] for name, e in frame.energy_by_rail_pj.items()
         },
         "dram_bytes_by_stream": dict(frame.dram_bytes_by_stream),
         "dram_counts": dict(frame.dram_counts),

@@ -125,6 +125,8 @@ def _where(result: Mapping[str, Any]) -> Table:
     for name, system in result["systems"].items():
         table.add_row(name, "time", _units(system))
         table.add_row("", "DRAM", _streams(system))
+        if system["power_by_rail_w"]:
+            table.add_row("", "rails", _rails(system))
     return table
 
 
@@ -153,6 +155,14 @@ def _streams(system: Mapping[str, Any]) -> str:
     ]
     rest = sum(size for _, size in streams[_MOST_STREAMS:]) / total
     return ", ".join([*parts, f"others {percent(rest)}"] if rest > 0 else parts)
+
+
+def _rails(system: Mapping[str, Any]) -> str:
+    """Return the mean power of each supply rail, with its range."""
+    return ", ".join(
+        f"{name} {quantity(power, 'W')} ({range_text([low, high], 'W')})"
+        for name, (power, low, high) in system["power_by_rail_w"].items()
+    )
 
 
 def _assumptions(result: Mapping[str, Any]) -> Text:

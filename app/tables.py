@@ -33,6 +33,10 @@ TABLES: dict[str, dict[str, str]] = {
         "system": "string", "camera": "string", "component": "string", "energy_j": "double",
         "energy_j_low": "double", "energy_j_high": "double",
     },
+    "rails": {
+        "system": "string", "camera": "string", "rail": "string", "energy_j": "double",
+        "energy_j_low": "double", "energy_j_high": "double",
+    },
     "dram": {
         "system": "string", "camera": "string", "stream": "string", "direction": "string",
         "bytes": "int64",
@@ -52,6 +56,12 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 
+#: table of energies -> its column of names, and a frame's values and ranges
+_ENERGIES = (
+    ("energy", "component", "energy_by_component_j", "energy_interval_j"),
+    ("rails", "rail", "energy_by_rail_j", "energy_by_rail_interval_j"),
+)
+
 
 def table_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of every table of :data:`TABLES` from the content of ``result.json``."""
@@ -62,12 +72,13 @@ def table_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
             at = {"system": name, "camera": frame["camera"]}
             rows["frames"].append(at | {k: frame[k] for k in TABLES["frames"] if k not in at})
             rows["stages"] += [at | stage for stage in frame["stages"]]
-            for component, energy in frame["energy_by_component_j"].items():
-                low, high = frame["energy_interval_j"][component]
-                rows["energy"].append(
-                    at | {"component": component, "energy_j": energy,
-                          "energy_j_low": low, "energy_j_high": high}
-                )  # fmt: skip
+            for table, key, values, ranges in _ENERGIES:
+                for part, energy in frame[values].items():
+                    low, high = frame[ranges][part]
+                    rows[table].append(
+                        at | {key: part, "energy_j": energy,
+                              "energy_j_low": low, "energy_j_high": high}
+                    )  # fmt: skip
             for stream, size in frame["dram_bytes_by_stream"].items():
                 what, _, direction = stream.rpartition("/")
                 rows["dram"].append(

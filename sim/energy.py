@@ -80,16 +80,14 @@ def energy_by_rail_pj(machine: Gpu, parts: Mapping[str, Interval]) -> dict[str, 
     """Return the energy of a GPU's module by supply rail; the rails add up to the components.
 
     A component hangs on the first rail that names it; idle energy is shared out as the rails say.
-    Modules without rails have the one ``input``. Raises :class:`ConfigError` for a component that
-    no rail names.
+    A rail's range holds that of its share, so that the rails' ranges together are wider than the
+    sum's. Modules without rails have the one ``input``. Raises :class:`ConfigError` for a component
+    that no rail names.
     """
     if not machine.rails:
         return {"input": sum(parts.values(), _NOTHING)}
-    whole = sum(rail.idle_fraction.value for rail in machine.rails.values())
     idle = parts.get(GPU_IDLE, _NOTHING)
-    rails = {
-        name: idle * (rail.idle_fraction.value / whole) for name, rail in machine.rails.items()
-    }
+    rails = {name: _share_of(idle, machine, name) for name in machine.rails}
     for component, energy in parts.items():
         if component == GPU_IDLE:
             continue
@@ -103,6 +101,19 @@ def energy_by_rail_pj(machine: Gpu, parts: Mapping[str, Interval]) -> dict[str, 
                 remedy="name it in the components of one of the rails",
             )
     return rails
+
+
+def _share_of(idle: Interval, machine: Gpu, name: str) -> Interval:
+    """Return a rail's part of the idle energy: its share of all shares, others at either end."""
+    own = machine.rails[name].idle_fraction.interval
+    others = sum(
+        (r.idle_fraction.interval for n, r in machine.rails.items() if n != name), _NOTHING
+    )
+    return Interval(
+        idle.value * own.value / (own.value + others.value),
+        idle.low * own.low / (own.low + others.high),
+        idle.high * own.high / (own.high + others.low),
+    )
 
 
 def _power(power_mw: Interval, time_ps: int) -> Interval:

@@ -38,6 +38,8 @@ class FrameResult:
         Commands and states the DRAM energy rests on: activates, read_bursts, write_bursts,
         refreshes, row_hits, busy and total picoseconds by channel.
     energy_by_component_pj : component -> Interval
+    energy_by_rail_pj : supply rail -> Interval
+        The same energy by what a GPU's module measures it on; empty for accelerators.
     actions
         Action counts, ``component/action`` -> number.
     buffers
@@ -62,6 +64,7 @@ class FrameResult:
     dram_counts: dict[str, int]
     energy_by_component_pj: dict[str, Interval]
     actions: dict[str, int]
+    energy_by_rail_pj: dict[str, Interval] = field(default_factory=dict)
     buffers: list[dict[str, Any]] = field(default_factory=list)
     bounds: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)
@@ -136,6 +139,18 @@ class SystemResult:
             sum(p.low for p in parts) * scale,
             sum(p.high for p in parts) * scale,
         )
+
+    @property
+    def power_by_rail_w(self) -> dict[str, Interval]:
+        """Mean power of each supply rail of a GPU's module while it renders; others have none."""
+        total_ps = sum(f.time_ps for f in self.frames)
+        names = dict.fromkeys(name for f in self.frames for name in f.energy_by_rail_pj)
+        nothing = Interval.exact(0.0)
+        return {
+            name: sum((f.energy_by_rail_pj.get(name, nothing) for f in self.frames), nothing)
+            * (1 / total_ps)
+            for name in names
+        }
 
     @property
     def dram_bytes(self) -> float:

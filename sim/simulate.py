@@ -13,7 +13,7 @@ from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.checks import check_ports, check_run
 from archsim.sim.dram.row import RowDram
 from archsim.sim.dram.row import fidelity as dram_fidelity
-from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj
+from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj, energy_by_rail_pj
 from archsim.sim.engine import Engine, execute_with
 from archsim.sim.fullness import buffer_fullness
 from archsim.sim.kernel import Progress
@@ -59,6 +59,10 @@ def simulate(
     check_run(program, schedule, dram)
     if isinstance(machine, Accelerator):
         check_ports(program, schedule, machine)
+    energy = energy_by_component_pj(
+        machine, mode, actions=program.actions, time_ps=schedule.makespan_ps,
+        dram_counts=schedule.dram_counts,
+    )  # fmt: skip
     return FrameResult(
         camera=camera_name,
         time_ps=schedule.makespan_ps,
@@ -66,15 +70,13 @@ def simulate(
         stages=_stages(program, schedule),
         dram_bytes_by_stream=_bytes_by_stream(program, schedule),
         dram_counts=schedule.dram_counts,
-        energy_by_component_pj=energy_by_component_pj(
-            machine, mode, actions=program.actions, time_ps=schedule.makespan_ps,
-            dram_counts=schedule.dram_counts,
-        ),
+        energy_by_component_pj=energy,
+        energy_by_rail_pj=energy_by_rail_pj(machine, energy) if isinstance(machine, Gpu) else {},
         actions=program.actions,
         buffers=buffer_fullness(program, schedule),
         bounds=lower_bounds(program, schedule, dram),
         engine=used,
-    )  # fmt: skip
+    )
 
 
 def fidelity(machine: Accelerator | Gpu) -> dict[str, str]:

@@ -78,6 +78,10 @@ def system_result(name: str, cameras: tuple[str, ...] = ("orbit-0",)) -> SystemR
             energy_by_component_pj={
                 part: Interval(*(float(mj) * 1e9 for mj in mjs)) for part, mjs in energy.items()
             },
+            energy_by_rail_pj={} if mode is None else {
+                "VDD_CPU_GPU_CV": Interval(0.8e12, 0.4e12, 1.2e12),
+                "VDD_SOC": Interval(0.2e12, 0.1e12, 0.4e12),
+            },
             actions={f"{stages[0][1]}/items": 1000},
             buffers=[{"buffer": "pixel", "unit": "bytes", "capacity": 16384, "peak": 12288,
                       "mean": 8192.5}],

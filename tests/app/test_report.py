@@ -147,6 +147,13 @@ def test_whiskers_only_where_there_is_an_interval(summary: dict[str, Any]) -> No
     assert saving["error_x"]["array"][2] > 0
 
 
+def test_rails_are_shown_with_their_ranges(html: str) -> None:
+    assert "By supply rail" in html
+    row = "<th>orin-nx</th><td>VDD_CPU_GPU_CV</td><td>8.00 W</td><td>4.00\u201312.0 W</td>"
+    assert row in html
+    assert "<td>800 mJ</td>" in html
+
+
 def test_bounds_by_hand_and_fullness_are_shown(html: str) -> None:
     page = without_plotly(html)
     assert "90,000 Gaussians \u00d7 10 cycles / 16" in page

@@ -15,7 +15,8 @@ from archsim.tables import TABLES, table_rows, write_tables
 KEYS = {
     "time_s", "fps", "energy_j", "dram_bytes", "area_mm2", "power_w", "psnr_db", "exact", "ssim",
     "speedup", "energy_saving", "dram_saving", "interval", "energy_by_component_j",
-    "dram_bytes_by_stream", "time_by_cause_s", "fidelity", "mode", "machine", "method", "assumed",
+    "energy_by_rail_j", "power_by_rail_w", "dram_bytes_by_stream",
+    "time_by_cause_s", "fidelity", "mode", "machine", "method", "assumed",
     "notes", "counts", "energy_without_idle_j", "energy_saving_without_idle", "dram_device",
     "dram_peak_bytes_per_s",
 }  # fmt: skip
@@ -95,6 +96,17 @@ def test_parts_add_up_to_totals(summary: dict[str, Any]) -> None:
         assert sum(streams.values()) == system["dram_bytes"]
         for causes in system["time_by_cause_s"].values():
             assert sum(causes.values()) == pytest.approx(system["time_s"], rel=1e-12)
+
+
+def test_rails_have_power_with_ranges_and_energy(summary: dict[str, Any]) -> None:
+    gpu = summary["systems"]["orin-nx"]
+    assert gpu["energy_by_rail_j"] == pytest.approx({"VDD_CPU_GPU_CV": 0.8, "VDD_SOC": 0.2})
+    assert gpu["power_by_rail_w"]["VDD_CPU_GPU_CV"] == pytest.approx([8, 4, 12])  # in 0.1 s
+    assert gpu["frames"][0]["energy_by_rail_interval_j"]["VDD_SOC"] == pytest.approx([0.1, 0.4])
+    assert summary["systems"]["streaminggs"]["power_by_rail_w"] == {}
+    rails = table_rows(summary)["rails"]
+    assert [row["rail"] for row in rails] == ["VDD_CPU_GPU_CV", "VDD_SOC"]
+    assert (rails[0]["energy_j_low"], rails[0]["energy_j_high"]) == pytest.approx((0.4, 1.2))
 
 
 def test_values_are_means_over_frames(results: list[SystemResult]) -> None:

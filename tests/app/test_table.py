@@ -70,6 +70,11 @@ def test_everything_fits_the_width_uncut(summary: dict[str, Any], width: int) ->
         assert part in " ".join(text.split()) or part in text, part
 
 
+def test_rails_of_a_gpu_stand_with_their_ranges(summary: dict[str, Any]) -> None:
+    text = printed(summary, 200)
+    assert "VDD_CPU_GPU_CV 8.00 W (4.00\u201312.0 W), VDD_SOC 2.00 W" in text
+
+
 def test_no_mode_row_without_gpus(summary: dict[str, Any]) -> None:
     summary["systems"]["orin-nx"]["mode"] = None
     assert "power mode" not in printed(summary, 100)

@@ -195,10 +195,23 @@ def test_launches_show_where_kernels_are_short():
 def test_rails_add_up_to_the_components():
     device = Device.of(load_machine("orin-nx-16gb"), "MAXN")
     run = run_kernels([gemm(1024, 1024, 1024, device)], device)
-    for bound in ("low", "value", "high"):
-        parts = sum(getattr(e, bound) for e in run.energy_pj.values())
-        rails = sum(getattr(e, bound) for e in run.rails_pj.values())
-        assert rails == pytest.approx(parts)
+    low, value, high = (
+        [sum(getattr(e, bound) for e in parts.values()) for parts in (run.energy_pj, run.rails_pj)]
+        for bound in ("low", "value", "high")
+    )
+    assert value[1] == pytest.approx(value[0])
+    assert low[1] < low[0]  # shares of the idle power have ranges, too
+    assert high[1] > high[0]
+    idle = run.energy_pj["gpu/idle"]
+    gpu = sum(e.value for name, e in run.energy_pj.items() if name.startswith("gpu/"))
+    assert run.rails_pj["VDD_CPU_GPU_CV"].value == pytest.approx(gpu - 0.72 * idle.value)
+    shares = device.machine.rails
+    soc = shares["VDD_SOC"].idle_fraction
+    others = sum(r.idle_fraction.high for n, r in shares.items() if n != "VDD_SOC")
+    controller = run.energy_pj["memory controller"].low
+    assert run.rails_pj["VDD_SOC"].low == pytest.approx(
+        controller + idle.low * soc.low / (soc.low + others)
+    )
     assert run.actions["sm/tensor"] >= 1024**3
 
 
