@@ -66,6 +66,11 @@ class StreamingGsConfig(BaseModel):
         "rays may meet voxels in another order)",
     )
     ray_stride: int = Field(default=1, description="rays through every so many pixels in x and y")
+    rays_abreast: int = Field(
+        default=16,
+        description="neighbouring rays that walk through the grid side by side, as many as "
+        "samplers or a multiple; it matters to a machine with a pair_filter alone",
+    )
     vq: VqKind = Field(
         default="trained",
         description="vector quantisation of what the fine filter reads: trained (codebooks by "
@@ -119,6 +124,12 @@ class StreamingGsConfig(BaseModel):
             raise ValueError(f"found {value}, expected a whole number of pixels, at least 1")
         return value
 
+    @field_validator("rays_abreast")
+    @classmethod
+    def _walk_together(cls, value: int) -> int:
+        _as_value_error(StreamingGsParameters(rays_abreast=value).check)
+        return value
+
     @field_validator("finetuned")
     @classmethod
     def _is_file(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -133,7 +144,7 @@ class StreamingGsConfig(BaseModel):
     def parameters(self) -> StreamingGsParameters:
         """Return what the trace depends on."""
         return StreamingGsParameters(
-            self.voxel_size, self.group, self.order, self.ray_stride, self.vq,
+            self.voxel_size, self.group, self.order, self.ray_stride, self.rays_abreast, self.vq,
             CodebookSizes(**self.codebooks.model_dump()), self.codebook_seed, self.alignment_bytes,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from archsim.sim.gs3d.streaminggs_filter import Passed
 from archsim.sim.gs3d.streaminggs_sort import sort_passes
 from archsim.sim.gs3d.streaminggs_tokens import Layout
 from archsim.sim.program import ProgramBuilder
+from archsim.traces.gs3d.streaminggs.reuse import FILTER_ENTRIES
 from archsim.traces.trace import Trace
 
 __all__ = ["VoxelWork", "count_actions", "voxel_work"]
@@ -22,7 +23,8 @@ I64 = npt.NDArray[np.int64]
 _SUBTILE_PIXELS = 64
 
 
-def count_actions(builder: ProgramBuilder, trace: Trace, passed: Passed, layout: Layout) -> None:
+def count_actions(builder: ProgramBuilder, trace: Trace, passed: Passed, layout: Layout,
+                  filtered_pairs: int) -> None:  # fmt: skip
     """Add the actions of all units and buffers."""
     total = {
         name: int(trace.columns[name].sum())
@@ -31,7 +33,7 @@ def count_actions(builder: ProgramBuilder, trace: Trace, passed: Passed, layout:
             "visit.blends",
         )
     }  # fmt: skip
-    _count_voxels(builder, trace)
+    _count_voxels(builder, trace, filtered_pairs)
     _count_filters(builder, total["visit.loaded"], passed, layout, trace)
     _count_rendering(builder, total, passed, trace)
 
@@ -44,13 +46,20 @@ class VoxelWork:
     ----------
     steps
         Cells that rays enter.
+    hits
+        Voxels met on rays.
+    passed
+        Of these, what goes into the tables: all of them, or what a filter of the pairs met last
+        lets through.
     items
-        Of the voxel sorter: voxels met on rays, voxels emitted, edges resolved.
+        Of the voxel sorter: voxels passed to it, voxels emitted, edges resolved.
     rename_read_bytes, table_read_bytes, table_write_bytes
         Bytes of the tables moved.
     """
 
     steps: I64
+    hits: I64
+    passed: I64
     items: I64
     rename_read_bytes: I64
     table_read_bytes: I64
@@ -62,31 +71,39 @@ class VoxelWork:
         return np.zeros_like(self.steps)
 
 
-def voxel_work(trace: Trace) -> VoxelWork:
+def voxel_work(trace: Trace, filtered_pairs: int = 0) -> VoxelWork:
     """Return the work of sampling and ordering of a trace's groups.
 
-    A step reads the occupancy and rank of its cell. A voxel met on a ray is looked up as a node,
-    and as a target of the one before; a new node or edge is written; an emitted node is read; a
-    resolved edge reads its target and counts its in-degree down. Orders by distance have no edges.
+    ``filtered_pairs`` is the size of the filter in front of the tables, one of
+    :data:`~archsim.traces.gs3d.streaminggs.reuse.FILTER_ENTRIES`. A step reads the occupancy and
+    rank of its cell. A voxel met on a ray that passes this filter is looked up as a node, and as a
+    target of the one before; a new node or edge is written; an emitted node is read; a resolved
+    edge reads its target and counts its in-degree down. Orders by distance have no edges; their
+    filter could keep voxels instead of pairs, and would let fewer through than is counted.
     """
     steps, hits, nodes, edges = (
         trace.columns[f"group.{name}"].astype(np.int64)
         for name in ("ray_steps", "hits", "nodes", "edges")
     )
     node_bytes, edge_bytes = constant("node_bytes"), constant("edge_bytes")
-    if trace.meta["parameters"]["order"] != "dag":
+    if not trace.meta["parameters"]["order"].startswith("dag"):
         edges, edge_bytes = np.zeros_like(edges), 0
+    passed = hits
+    if filtered_pairs:
+        passed = trace.columns["group.passed"][:, FILTER_ENTRIES.index(filtered_pairs)]
     return VoxelWork(
         steps,
-        hits + nodes + edges,
+        hits,
+        passed,
+        passed + nodes + edges,
         steps * constant("rename_bits") // 8,
-        hits * (node_bytes + edge_bytes) + nodes * node_bytes + edges * (edge_bytes + node_bytes),
+        passed * (node_bytes + edge_bytes) + nodes * node_bytes + edges * (edge_bytes + node_bytes),
         nodes * node_bytes + edges * (edge_bytes + node_bytes),
     )
 
 
-def _count_voxels(builder: ProgramBuilder, trace: Trace) -> None:
-    work = voxel_work(trace)
+def _count_voxels(builder: ProgramBuilder, trace: Trace, filtered_pairs: int) -> None:
+    work = voxel_work(trace, filtered_pairs)
     steps, items = int(work.steps.sum()), int(work.items.sum())
     # a step: two comparisons find the nearest border, which moves on, and so does the cell's number
     builder.count("sampler/items", steps)
@@ -94,6 +111,8 @@ def _count_voxels(builder: ProgramBuilder, trace: Trace) -> None:
     builder.count("sampler/fp32_add", steps)
     builder.count("sampler/int32_add", steps)
     builder.count("rename/read_bytes", work.rename_read_bytes.sum())
+    if filtered_pairs:
+        builder.count("pair_filter/items", work.hits.sum())
     builder.count("voxel_sorter/items", items)
     builder.count("voxel_sorter/int32_add", items)  # compare, or count down
     builder.count("voxel_table/read_bytes", work.table_read_bytes.sum())

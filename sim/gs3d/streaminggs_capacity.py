@@ -17,9 +17,10 @@ from archsim.arch.machine import Accelerator
 from archsim.base.errors import ConfigError, InfeasibleError
 from archsim.sim.gs3d.streaminggs_constants import constant
 from archsim.sim.gs3d.streaminggs_tokens import Layout
+from archsim.traces.gs3d.streaminggs.reuse import FILTER_ENTRIES
 from archsim.traces.trace import Trace
 
-__all__ = ["BUFFERS", "FIFOS", "UNITS", "OnChip"]
+__all__ = ["BUFFERS", "FIFOS", "PAIR_FILTER", "UNITS", "OnChip", "filtered_pairs"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -28,6 +29,8 @@ BUFFERS = (
     "rename", "voxel_table", "coarse", "fine", "codebook", "sort", "feature", "pixel",
 )  # fmt: skip
 FIFOS = ("ray_hits", "voxel_queue", "survivors", "render_queue")
+#: A machine may have it: a filter of the pairs of voxels met last, in front of the voxel sorter.
+PAIR_FILTER = "pair_filter"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class OnChip:
         """
         _check_parts(machine)
         nodes, edges = trace.columns["group.nodes"], trace.columns["group.edges"]
-        edge_bytes = constant("edge_bytes") if trace.meta["parameters"]["order"] == "dag" else 0
+        topological = trace.meta["parameters"]["order"].startswith("dag")
+        edge_bytes = constant("edge_bytes") if topological else 0
         table = nodes * constant("node_bytes") + edges * edge_bytes
         cells = int(np.prod(trace.meta["grid"]["cells"]))
         rename = -(-cells // constant("rename_cells")) * constant("rename_bits") // 8
@@ -92,6 +96,23 @@ class OnChip:
             max(1, capacity // max(int(table.max(initial=1)), 1)),
             int(machine.buffers["pixel"].capacity_bytes.value) // state,
         )
+
+
+def filtered_pairs(machine: Accelerator) -> int:
+    """Return the entries of the machine's filter of pairs, 0 without one.
+
+    Raises :class:`ConfigError` for a size that traces do not record.
+    """
+    if PAIR_FILTER not in machine.fifos:
+        return 0
+    entries = int(machine.fifos[PAIR_FILTER].depth_items.value)
+    if entries not in FILTER_ENTRIES:
+        raise ConfigError(
+            f"a pair filter of {entries} pairs is not recorded",
+            place=f"{machine.name}: fifos.{PAIR_FILTER}.depth_items",
+            remedy="use " + ", ".join(str(size) for size in FILTER_ENTRIES[1:]),
+        )
+    return entries
 
 
 def _check_parts(machine: Accelerator) -> None:

@@ -4,7 +4,9 @@ Dataflow, per group of pixels:
 
 1. the ray sampler walks the group's rays through the grid (one cell per item); the voxel sorter
    then enters every voxel met on a ray in its tables and orders them (one item per voxel met, per
-   voxel emitted and per edge resolved). As many groups have tables as fit: later groups are
+   voxel emitted and per edge resolved). A machine may have a filter in front of the tables that
+   drops voxels met if their pair, voxel and the one before, is among those met last; it keeps up
+   with the samplers (assumed). As many groups have tables as fit: later groups are
    ordered while earlier ones render. Ordered voxels wait in the voxel queue;
 2. the directory entries of the ordered voxels are read;
 3. per voxel: its coarse half is streamed in, the coarse filter units test all its Gaussians,
@@ -38,7 +40,7 @@ import numpy.typing as npt
 from archsim.arch.machine import Accelerator
 from archsim.sim.gs3d.gscore_streams import single_runs
 from archsim.sim.gs3d.streaminggs_actions import count_actions, voxel_work
-from archsim.sim.gs3d.streaminggs_capacity import UNITS, OnChip
+from archsim.sim.gs3d.streaminggs_capacity import PAIR_FILTER, UNITS, OnChip, filtered_pairs
 from archsim.sim.gs3d.streaminggs_constants import constant
 from archsim.sim.gs3d.streaminggs_filter import FilterRule, Passed, passed_gaussians
 from archsim.sim.gs3d.streaminggs_pipeline import Pipeline, first_and_last
@@ -77,7 +79,7 @@ def build_program(trace: Trace, machine: Accelerator, max_tasks: int,
     stages = _stream_voxels(frame)
     _connect(frame, sampled, ordered, stages)
     _state_work(frame)
-    count_actions(builder, trace, frame.passed, layout)
+    count_actions(builder, trace, frame.passed, layout, filtered_pairs(machine))
     return builder.build()
 
 
@@ -105,7 +107,8 @@ class _Stages:
 def _order_groups(frame: _Frame) -> tuple[I64, I64]:
     """Add ray sampling and ordering of every group; return the tasks of both."""
     pipeline, chip = frame.pipeline, frame.chip
-    work = voxel_work(frame.trace)
+    entries = filtered_pairs(pipeline.machine)
+    work = voxel_work(frame.trace, entries)
     every = np.ones(work.steps.size, np.bool_)
     sampled = pipeline.compute(
         "sampler", "sample rays", work.steps, every, {"rename": (work.rename_read_bytes, work.none)}
@@ -115,8 +118,10 @@ def _order_groups(frame: _Frame) -> tuple[I64, I64]:
         {"voxel_table": (work.table_read_bytes, work.table_write_bytes)},
     )  # fmt: skip
     pipeline.builder.edge(sampled, ordered)
-    hits = frame.trace.columns["group.hits"].astype(np.int64)
-    pipeline.queue("ray_hits", sampled, hits, ordered)
+    pipeline.queue("ray_hits", sampled, work.passed, ordered)
+    if entries:  # what a group's rays have met, as far as it is kept
+        met = np.minimum(frame.trace.columns["group.passed"][:, -1], entries)
+        pipeline.builder.watch(PAIR_FILTER, entries, "items", sampled, met, sampled)
     large = np.flatnonzero(chip.spilled_bytes)
     if large.size:  # what of their tables does not fit comes back once for the ordering
         runs = single_runs(frame.layout.spill, chip.spilled_bytes[large])
@@ -286,7 +291,7 @@ def _connect(frame: _Frame, sampled: I64, ordered: I64, stages: _Stages) -> None
 def _state_work(frame: _Frame) -> None:
     """State what every unit must do, from the trace's counts alone."""
     trace, passed, must = frame.trace, frame.passed, frame.pipeline.must
-    work = voxel_work(trace)
+    work = voxel_work(trace, filtered_pairs(frame.pipeline.machine))
     must("sampler", "cells entered by rays", work.steps.sum())
     must("voxel_sorter", "voxels met, voxels emitted and edges resolved", work.items.sum())
     must("cfu", "Gaussians loaded", passed.coarse_tested.sum())

@@ -45,6 +45,7 @@ def make_trace(groups, counts, *, order="dag", resolution=(64, 32), group=(32, 3
         "voxel.fine_start_bytes": layout.fine_start,
         "group.ray_steps": np.full(nodes.size, 1600, np.int64),
         "group.hits": 4 * nodes,
+        "group.passed": 4 * nodes[:, None] // (1 + np.arange(10)),
         "group.nodes": nodes,
         "group.edges": np.maximum(nodes - 1, 0),
         "group.pixels": np.full(nodes.size, group[0] * group[1], np.int64),

@@ -19,11 +19,14 @@ from streaminggs_cases import (
     with_unit,
 )
 
+from archsim.arch.load import load_machine
+from archsim.base.errors import ConfigError
 from archsim.sim.bounds import lower_bounds
 from archsim.sim.fullness import buffer_fullness
 from archsim.sim.gs3d.memo import remembered
 from archsim.sim.gs3d.streaminggs_filter import passed_gaussians
 from archsim.sim.kernel import execute
+from archsim.traces.gs3d.streaminggs.reuse import FILTER_ENTRIES
 
 
 def stream_bytes(program):
@@ -115,6 +118,32 @@ def test_every_buffer_and_queue_of_the_machine_is_recorded():
     assert set(rows) == {*MACHINE.buffers, *MACHINE.fifos}
     for name, row in rows.items():
         assert 0 <= row["mean"] <= row["peak"] <= row["capacity"], name
+
+
+def test_a_pair_filter_spares_the_sorter_what_it_holds_back():
+    trace = random_trace(4)
+    hits, passed = trace.columns["group.hits"], trace.columns["group.passed"]
+    plain, filtered = program_of(trace), program_of(trace, load_machine("streaminggs-pair-filter"))
+    spared = int(hits.sum() - passed[:, FILTER_ENTRIES.index(64)].sum())
+    assert spared > 0
+    assert plain.actions["voxel_sorter/items"] - filtered.actions["voxel_sorter/items"] == spared
+    reads = [program.actions["voxel_table/read_bytes"] for program in (plain, filtered)]
+    assert reads[0] - reads[1] == 8 * spared  # a voxel of 6 bytes and a target of 2
+    writes = [program.actions["voxel_table/write_bytes"] for program in (plain, filtered)]
+    assert writes[0] == writes[1]
+    assert filtered.actions["pair_filter/items"] == hits.sum()
+    assert "pair_filter/items" not in plain.actions
+    spans = [execute(program, FixedDram(NS)).makespan_ps for program in (plain, filtered)]
+    assert spans[1] <= spans[0]
+    row = next(r for r in buffer_fullness(filtered, execute(filtered, FixedDram()))
+               if r["buffer"] == "pair_filter")  # fmt: skip
+    assert 0 < row["peak"] <= row["capacity"] == 64
+
+
+def test_a_pair_filter_of_a_size_that_is_not_recorded_is_refused():
+    machine = with_fifo("pair_filter", 48, load_machine("streaminggs-pair-filter"))
+    with pytest.raises(ConfigError, match=r"a pair filter of 48 pairs is not recorded\n.*32, 64"):
+        program_of(random_trace(4), machine)
 
 
 def test_bounds_by_hand_from_the_trace():

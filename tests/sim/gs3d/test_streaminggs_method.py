@@ -322,6 +322,7 @@ def test_guesses_are_listed():
         "voxel_size": "extent/16", "group": [64, 64], "order": "dag", "ray_stride": 1,
         "vq": "trained", "codebooks": {"scale": 4096, "rotation": 4096, "dc": 4096, "sh": 512},
         "codebook_seed": 0, "alignment_bytes": 32, "finetuned": None,
+        "rays_abreast": 16,
     }  # fmt: skip
     assert METHOD.trace_parameters(StreamingGsConfig()) == parameters
     less = METHOD.trace_parameters(StreamingGsConfig(), "work")

@@ -128,7 +128,10 @@ def stream_frame(
     """
     projected = fine.projected
     grid = build_grid(scene.means, parameters.voxel_size)
-    tables = trace_rays(grid, camera, group=parameters.group, stride=parameters.ray_stride)
+    tables = trace_rays(
+        grid, camera, group=parameters.group, stride=parameters.ray_stride,
+        abreast=parameters.rays_abreast,
+    )  # fmt: skip
     distances = voxel_distances(grid, camera)
     queue = order_voxels(tables, distances, parameters.order)
     across = group_grid(camera, parameters.group)[0]

@@ -11,7 +11,10 @@ from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
 from archsim.traces.gs3d.streaminggs.layout import BURST_BYTES
 from archsim.traces.gs3d.streaminggs.order import ORDER_RULES, OrderRule
 
-__all__ = ["StreamingGsParameters", "VqKind"]
+__all__ = ["MOST_ABREAST", "StreamingGsParameters", "VqKind"]
+
+#: Rays that may walk side by side; more would be more than a row of most groups has.
+MOST_ABREAST = 256
 
 #: ``none``: parameters in FP32; else how the codebooks come about (:mod:`codebooks`).
 VqKind = Literal["none", "trained", "palette"]
@@ -31,6 +34,9 @@ class StreamingGsParameters:
         Rule that orders a group's voxels, see :mod:`order`.
     ray_stride
         Rays are cast through every so many pixels in x and y.
+    rays_abreast
+        Rays that walk through the grid side by side, neighbours of a row; it orders the pairs of
+        voxels that a filter in front of the voxel sorter sees (:mod:`reuse`).
     vq
         Vector quantisation of what the fine filter reads: ``trained``, ``palette`` or ``none``.
     codebooks
@@ -45,6 +51,7 @@ class StreamingGsParameters:
     group: tuple[int, int] = (64, 64)
     order: OrderRule = "dag"
     ray_stride: int = 1
+    rays_abreast: int = 16
     vq: VqKind = "trained"
     codebooks: CodebookSizes = field(default_factory=CodebookSizes)
     codebook_seed: int = 0
@@ -66,6 +73,11 @@ class StreamingGsParameters:
                 f"a ray_stride of {self.ray_stride} casts no ray in some group",
                 remedy=f"use 1 to {min(self.group)}",
             )
+        if not 1 <= self.rays_abreast <= MOST_ABREAST:
+            raise ConfigError(
+                f"{self.rays_abreast} rays cannot walk side by side",
+                remedy=f"use 1 to {MOST_ABREAST}, as many as samplers or a multiple",
+            )
         if self.vq not in get_args(VqKind):
             raise ConfigError(f"vq {self.vq!r} is not known", remedy="use none, trained or palette")
         self.codebooks.check()
@@ -82,6 +94,7 @@ class StreamingGsParameters:
             "group": list(self.group),
             "order": self.order,
             "ray_stride": self.ray_stride,
+            "rays_abreast": self.rays_abreast,
             "vq": self.vq,
             "codebooks": None if self.vq == "none" else dict(self.codebooks._asdict()),
             "codebook_seed": None if self.vq == "none" else self.codebook_seed,

@@ -13,6 +13,7 @@ from archsim.base.jit import njit, prange
 from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.streaminggs.batches import batches
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid
+from archsim.traces.gs3d.streaminggs.reuse import FILTER_ENTRIES, count_passed
 
 __all__ = ["RayTables", "enter_grid", "group_grid", "trace_rays"]
 
@@ -32,6 +33,8 @@ class RayTables:
     ----------
     rays, steps, hits : (G,) int64
         Rays cast, grid cells they entered, occupied cells among those.
+    passed : (G, sizes) int64
+        Hits that a memory of the last pairs lets through, by its size (:mod:`reuse`).
     node_start : (G + 1,) int64
         Group g owns nodes ``node_start[g]:node_start[g + 1]``.
     node : (nodes,) int32
@@ -44,6 +47,7 @@ class RayTables:
     rays: npt.NDArray[np.int64]
     steps: npt.NDArray[np.int64]
     hits: npt.NDArray[np.int64]
+    passed: npt.NDArray[np.int64]
     node_start: npt.NDArray[np.int64]
     node: npt.NDArray[np.int32]
     edge_start: npt.NDArray[np.int64]
@@ -56,20 +60,24 @@ def group_grid(camera: Camera, group: tuple[int, int]) -> tuple[int, int]:
 
 
 def trace_rays(
-    grid: VoxelGrid, camera: Camera, *, group: tuple[int, int], stride: int = 1
+    grid: VoxelGrid, camera: Camera, *, group: tuple[int, int], stride: int = 1, abreast: int = 16
 ) -> RayTables:
     """Walk every ray of every group through the grid (three-dimensional DDA, float64).
 
     Rays go through the centres of every ``stride``-th pixel in x and y, the first one
     ``stride // 2`` pixels from the group's corner, or through its last pixel if it has fewer.
+    ``abreast`` neighbours at a time walk side by side, which matters to ``passed`` alone.
     """
     groups_x, groups_y = group_grid(camera, group)
     groups = groups_x * groups_y
     pose = camera.world_to_camera
     view = np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float64)
-    shape = np.array([camera.width, camera.height, group[0], group[1], groups_x, stride], np.int64)
+    shape = np.array(
+        [camera.width, camera.height, group[0], group[1], groups_x, stride, abreast], np.int64
+    )
     rotation = np.ascontiguousarray(pose[:3, :3], np.float64)
     counts = np.zeros((groups, 5), np.int64)
+    passed = np.zeros((groups, len(FILTER_ENTRIES)), np.int64)
     rays = -(-group[0] // stride) * -(-group[1] // stride)
     nodes, edges = [np.zeros(0, np.int32)], [np.zeros((0, 2), np.int32)]
     room = [_FIRST_ROOM, 4 * _FIRST_ROOM]
@@ -79,7 +87,8 @@ def trace_rays(
             edge = np.empty((last - first, room[1], 2), np.int32)
             _trace_groups(
                 first, last, camera.position, rotation, view, shape, grid.origin, grid.size,
-                grid.cells, grid.rename, grid.occupied, counts, node, edge,
+                grid.cells, grid.rename, grid.occupied, counts, passed, FILTER_ENTRIES[-1], node,
+                edge,
             )  # fmt: skip
             found = counts[first:last, 3:]
             if (found <= room).all():
@@ -89,7 +98,7 @@ def trace_rays(
         edges.append(edge[np.arange(room[1]) < found[:, 1:]])
     node_start, edge_start = (np.concatenate([[0], np.cumsum(counts[:, i])]) for i in (3, 4))
     return RayTables(
-        counts[:, 0].copy(), counts[:, 1].copy(), counts[:, 2].copy(),
+        counts[:, 0].copy(), counts[:, 1].copy(), counts[:, 2].copy(), passed,
         node_start, np.concatenate(nodes), edge_start, np.concatenate(edges),
     )  # fmt: skip
 
@@ -137,12 +146,12 @@ def _longer(short: Array) -> Array:
 @njit()
 def _trace_group(
     g: int, position: Array, rotation: Array, view: Array, shape: Array, origin: Array,
-    size: float, cells: Array, rename: Array, occupied: int, counts: Array, node: Array,
-    edge: Array,
+    size: float, cells: Array, rename: Array, occupied: int, counts: Array, passed: Array,
+    remembered: int, node: Array, edge: Array,
 ) -> None:  # fmt: skip
     # what finds no room in the group's own ``node`` and ``edge`` is counted alone
     width, height, group_w, group_h = shape[0], shape[1], shape[2], shape[3]
-    groups_x, stride = shape[4], shape[5]
+    groups_x, stride, abreast = shape[4], shape[5], shape[6]
     x0, y0 = g % groups_x * group_w, g // groups_x * group_h
     x1, y1 = min(x0 + group_w, width), min(y0 + group_h, height)
     local = np.full(occupied, -1, np.int32)
@@ -154,11 +163,19 @@ def _trace_group(
     border = np.empty(3, np.float64)  # ray parameter at the next cell border, by axis
     delta = np.empty(3, np.float64)
     direction = np.empty(3, np.float64)
-    rays = steps = hits = nodes = edges = 0
+    trail = np.empty((abreast, cells[0] + cells[1] + cells[2]), np.int32)  # a wave's pairs
+    recent = np.empty(remembered, np.int32)
+    passed[g] = 0
+    rays = steps = hits = nodes = edges = wave = longest = kept = 0
     # a group that the image's border cuts short keeps at least one ray
     for y in range(min(y0 + stride // 2, y1 - 1), y1, stride):
         for x in range(min(x0 + stride // 2, x1 - 1), x1, stride):
             rays += 1
+            if wave == abreast:
+                kept = count_passed(trail, wave, longest, recent, kept, passed[g])
+                wave = longest = 0
+            trail[wave] = -1
+            wave += 1
             right, down = (x + 0.5 - view[2]) / view[0], (y + 0.5 - view[3]) / view[1]
             for axis in range(3):
                 direction[axis] = (
@@ -175,8 +192,10 @@ def _trace_group(
                 border[axis] = (edge_at - position[axis]) / direction[axis]
                 delta[axis] = size / abs(direction[axis])
             before = -1
+            entered = 0
             while True:
                 steps += 1
+                entered += 1
                 voxel = rename[(index[0] * cells[1] + index[1]) * cells[2] + index[2]]
                 if voxel >= 0:
                     hits += 1
@@ -189,11 +208,13 @@ def _trace_group(
                         if nodes < node.shape[0]:
                             node[nodes] = voxel
                         nodes += 1
+                    pair = -2 - here  # no voxel before it
                     if before >= 0:
                         link = first[before]
                         while link >= 0 and target[link] != here:
                             link = following[link]
                         if link < 0:
+                            link = edges
                             if edges == target.size:
                                 target, following = _longer(target), _longer(following)
                             target[edges] = here
@@ -203,6 +224,8 @@ def _trace_group(
                                 edge[edges, 0] = before
                                 edge[edges, 1] = here
                             edges += 1
+                        pair = link
+                    trail[wave - 1, entered - 1] = pair
                     before = here
                 axis = 0
                 if border[1] < border[0]:
@@ -213,6 +236,8 @@ def _trace_group(
                 border[axis] += delta[axis]
                 if index[axis] < 0 or index[axis] >= cells[axis]:
                     break
+            longest = max(longest, entered)
+    count_passed(trail, wave, longest, recent, kept, passed[g])
     counts[g, 0] = rays
     counts[g, 1] = steps
     counts[g, 2] = hits
@@ -224,10 +249,10 @@ def _trace_group(
 def _trace_groups(
     first: int, last: int, position: Array, rotation: Array, view: Array, shape: Array,
     origin: Array, size: float, cells: Array, rename: Array, occupied: int, counts: Array,
-    node: Array, edge: Array,
+    passed: Array, remembered: int, node: Array, edge: Array,
 ) -> None:  # fmt: skip
     for g in prange(first, last):
         _trace_group(
             g, position, rotation, view, shape, origin, size, cells, rename, occupied, counts,
-            node[g - first], edge[g - first],
+            passed, remembered, node[g - first], edge[g - first],
         )  # fmt: skip

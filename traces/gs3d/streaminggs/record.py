@@ -74,6 +74,9 @@ def record_streaminggs(
         Its first byte, from the beginning of each half (:mod:`layout`).
     ``group.rays``, ``group.ray_steps``, ``group.hits`` : (G,) int64
         Rays cast, cells they entered, occupied cells among them.
+    ``group.passed`` : (G, sizes) int64
+        Of the hits, those that a filter of the last pairs of voxels lets through, by its size
+        (:data:`reuse.FILTER_ENTRIES`).
     ``group.nodes``, ``group.edges``, ``group.rounds`` : (G,) int64
         Voxels of the group, pairs that follow each other on a ray, rounds of the topological sort.
     ``group.pixels``, ``group.saturated`` : (G,) int64
@@ -140,6 +143,7 @@ def record_streaminggs(
         "group.rays": tables.rays,
         "group.ray_steps": tables.steps,
         "group.hits": tables.hits,
+        "group.passed": tables.passed,
         "group.nodes": np.diff(queue.start),
         "group.edges": np.diff(tables.edge_start),
         "group.rounds": queue.rounds,

@@ -18,6 +18,7 @@ from archsim.traces.gs3d.streaminggs.order import (
     voxel_distances,
 )
 from archsim.traces.gs3d.streaminggs.rays import RayTables, trace_rays
+from archsim.traces.gs3d.streaminggs.reuse import FILTER_ENTRIES
 
 
 def random_case(seed, inside=False):
@@ -95,6 +96,56 @@ def kahn(nodes, edges, key):
             if a in ready:
                 waiting[b] -= 1
     return queue, rounds
+
+
+def cells_of_ray(grid, camera, x, y):
+    """Occupied voxels of a ray with the cells it entered before each, by small steps in floats."""
+    direction = camera.world_to_camera[:3, :3].T @ [
+        (x + 0.5 - camera.cx) / camera.fx, (y + 0.5 - camera.cy) / camera.fy, 1.0
+    ]  # fmt: skip
+    low, high = grid.origin, grid.origin + grid.cells * grid.size
+    ends = np.stack([(low - camera.position) / direction, (high - camera.position) / direction])
+    near, far = max(ends.min(axis=0).max(), 0.0), ends.max(axis=0).min()
+    if near >= far:
+        return []
+    faces = [near, far]
+    for axis in range(3):
+        planes = low[axis] + grid.size * np.arange(grid.cells[axis] + 1) - camera.position[axis]
+        faces += [t for t in planes / direction[axis] if near < t < far]
+    faces = np.sort(faces)
+    middle = camera.position + ((faces[1:] + faces[:-1]) / 2)[:, None] * direction
+    index = np.floor((middle - low) / grid.size).astype(int)
+    flat = (index[:, 0] * grid.cells[1] + index[:, 1]) * grid.cells[2] + index[:, 2]
+    return [(step, int(grid.rename[c])) for step, c in enumerate(flat) if grid.rename[c] >= 0]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 3, 16]))
+def test_a_filter_of_the_last_pairs_lets_through_what_a_plain_list_does(seed, inside, abreast):
+    grid, camera = random_case(seed, inside)
+    tables = trace_rays(grid, camera, group=(16, 16), stride=2, abreast=abreast)
+    group = 4  # pixels 16 to 31 of both axes
+    rays = [cells_of_ray(grid, camera, x, y) for y in range(17, 32, 2) for x in range(17, 32, 2)]
+    assert sum(map(len, rays)) == tables.hits[group]
+    met = []
+    for first in range(0, len(rays), abreast):
+        wave = []
+        for number, ray in enumerate(rays[first : first + abreast]):
+            before = [None, *(voxel for _, voxel in ray)]
+            wave += [(step, number, (b, voxel)) for b, (step, voxel) in zip(before, ray)]
+        met += [pair for *_, pair in sorted(wave, key=lambda item: item[:2])]
+    for column, entries in enumerate(FILTER_ENTRIES):
+        recent, passed = [], 0
+        for pair in met:
+            if pair in recent:
+                recent.remove(pair)
+            else:
+                passed += 1
+            recent = [pair, *recent][:entries]
+        assert tables.passed[group, column] == passed
+    distinct = len(set(met))
+    assert tables.passed[group, 0] == len(met)
+    assert tables.passed[group, -1] == (distinct if distinct <= FILTER_ENTRIES[-1] else passed)
 
 
 @settings(max_examples=30, deadline=None)
@@ -185,8 +236,8 @@ def test_a_circle_is_an_error():
     distances = voxel_distances(grid, camera)
     ones = np.ones(2, np.int64)
     tables = RayTables(
-        ones, ones, ones, np.array([0, 1, 3]), np.array([0, 0, 1], np.int32), np.array([0, 0, 2]),
-        np.array([[0, 1], [1, 0]], np.int32),
+        ones, ones, ones, np.zeros((2, 10), np.int64), np.array([0, 1, 3]),
+        np.array([0, 0, 1], np.int32), np.array([0, 0, 2]), np.array([[0, 1], [1, 0]], np.int32),
     )  # fmt: skip
     for rule in ("dag", "dag-depth"):
         with pytest.raises(CheckError, match="group 1 wait for each other in a circle"):
