@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -24,8 +22,9 @@ from archsim.arch.load import load_machine, power_mode
 from archsim.arch.machine import Accelerator, Gpu, Machine
 from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
+from archsim.base.shipped import find_yaml, list_shipped
 from archsim.base.units import parse_quantity
-from archsim.base.yaml_places import Places, apply_set, load_yaml, parse_yaml, validate
+from archsim.base.yaml_places import Places, apply_set, validate
 from archsim.sim.method import METHODS, Method, load_method
 from archsim.traces.gs3d.workload import Gs3dWorkload
 
@@ -156,8 +155,7 @@ class ResolvedRun:
 
 def list_runs() -> list[str]:
     """Return the names of the shipped run configurations, sorted."""
-    files = resources.files(_PACKAGE).iterdir()
-    return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
+    return list_shipped(_PACKAGE)
 
 
 def load_run(
@@ -202,25 +200,7 @@ def read_run(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, 
     """Return the configuration's name, data, places and folder, without checking it."""
     if isinstance(source, Mapping):
         return "run", dict(source), Places("configuration"), None
-    path = Path(source)
-    if path.is_file():
-        return path.stem, *load_yaml(path), path.parent
-    name, known = str(source).removesuffix(".yaml"), list_runs()
-    if name in known:
-        file = resources.files(_PACKAGE) / f"{name}.yaml"
-        return name, *parse_yaml(file.read_text(encoding="utf-8"), _shown(file)), None
-    looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
-    raise ConfigError(
-        "is a folder" if path.is_dir() else "no such file" if looks_like_path
-        else f"no file and no shipped configuration {str(source)!r}",
-        place=str(source) if looks_like_path or path.is_dir() else None,
-        remedy=f"give a YAML file or a shipped configuration; {one_of(name, known)}",
-    )  # fmt: skip
-
-
-def _shown(file: Traversable) -> str:
-    """Return where a shipped configuration lies: its path, or its name inside an archive."""
-    return str(file) if isinstance(file, Path) else f"shipped configuration {file.name}"
+    return find_yaml(source, _PACKAGE, "configuration")
 
 
 def _plan(name: str, system: SystemConfig, places: Places) -> SystemPlan:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ from pydantic import TypeAdapter
 
 from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
-from archsim.base.yaml_places import Places, apply_set, load_yaml, parse_yaml, validate
+from archsim.base.shipped import find_yaml, list_shipped
+from archsim.base.yaml_places import Places, apply_set, validate
 from archsim.config import list_runs, read_run
 from archsim.explore.axis import Axis
 from archsim.explore.goals import Goals
@@ -46,8 +46,7 @@ class ResolvedStudy:
 
 def list_studies() -> list[str]:
     """Return the names of the shipped studies, sorted."""
-    files = resources.files(_PACKAGE).iterdir()
-    return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
+    return list_shipped(_PACKAGE)
 
 
 def study_schema() -> dict[str, Any]:
@@ -113,20 +112,7 @@ def load_study(
 def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any, Places, Path | None]:
     if isinstance(source, Mapping):
         return "study", dict(source), Places("study"), None
-    path = Path(source)
-    if path.is_file():
-        return path.stem, *load_yaml(path), path.parent
-    name, known = str(source).removesuffix(".yaml"), list_studies()
-    if name in known:
-        file = resources.files(_PACKAGE) / f"{name}.yaml"
-        return name, *parse_yaml(file.read_text(encoding="utf-8"), f"studies/{file.name}"), None
-    looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
-    raise ConfigError(
-        "is a folder" if path.is_dir() else "no such file" if looks_like_path
-        else f"no file and no shipped study {str(source)!r}",
-        place=str(source) if looks_like_path or path.is_dir() else None,
-        remedy=f"give a YAML file or a shipped study; {one_of(name, known)}",
-    )  # fmt: skip
+    return find_yaml(source, _PACKAGE, "study")
 
 
 def _problem(config: StudyConfig, places: Places, folder: Path | None) -> RunProblem:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from archsim.arch.machine import Accelerator, Gpu, Machine
 from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
-from archsim.base.yaml_places import Places, load_yaml, parse_yaml, set_value, validate
+from archsim.base.shipped import list_shipped, read_shipped
+from archsim.base.yaml_places import Places, load_yaml, set_value, validate
 
 __all__ = ["list_machines", "load_machine", "machine_data", "power_mode"]
 
@@ -21,8 +21,7 @@ _PACKAGE = "archsim.configs.machines"
 
 def list_machines() -> list[str]:
     """Return the names of the shipped machines, sorted."""
-    files = resources.files(_PACKAGE).iterdir()
-    return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
+    return list_shipped(_PACKAGE)
 
 
 def load_machine(
@@ -67,8 +66,7 @@ def _read(name_or_path: str) -> tuple[Any, Places]:
 @cache
 def _shipped(name: str) -> tuple[Any, Places]:
     """Parse a shipped machine, once: it does not change while archsim runs."""
-    file = resources.files(_PACKAGE) / f"{name}.yaml"
-    return _described(*parse_yaml(file.read_text(encoding="utf-8"), f"machines/{file.name}"))
+    return _described(*read_shipped(_PACKAGE, name))
 
 
 def _described(data: Any, places: Places) -> tuple[Any, Places]:

@@ -95,8 +95,9 @@ def describe_problems(
 
 def check_settable(model: Any, data: Any, steps: tuple[str, ...], argument: str) -> _Path:
     """Return ``steps`` with list positions as integers; raise when ``model`` has no such path."""
-    node, path = _Node(model), _NOWHERE
-    for i, step in enumerate(steps):
+    node, path, left = _Node(model), _NOWHERE, steps
+    while left:
+        step = left[0]
         node = _narrow(node, data)
         done = ".".join(str(p) for p in path)
         if isinstance(data, list):
@@ -107,18 +108,27 @@ def check_settable(model: Any, data: Any, steps: tuple[str, ...], argument: str)
                     remedy=f"use 0 to {len(data) - 1}, or set the whole list",
                 )
             node, data = _child(node, int(step)), data[int(step)]
-            path = (*path, int(step))
+            path, left = (*path, int(step)), left[1:]
             continue
         known = _keys(node)
-        if known is None and isinstance(data, dict) and i + 1 < len(steps):
+        if known is None and isinstance(data, dict):
+            taken = _free_name(data, left)
+            step, left = ".".join(left[:taken]), left[taken - 1 :]
+        if known is None and isinstance(data, dict) and len(left) > 1:
             known = list(data)  # a mapping with free names: only what is there can be reached into
         if known is not None and step not in known:
             where = f"{done} has" if done else "there is"
             raise ConfigError(f"{where} no {step!r}", place=argument, remedy=one_of(step, known))
         node = _child(node, step)
         data = data.get(step) if isinstance(data, dict) else None
-        path = (*path, step)
+        path, left = (*path, step), left[1:]
     return path
+
+
+def _free_name(data: dict[str, Any], steps: tuple[str, ...]) -> int:
+    """Return how many steps name a key of a mapping with free names, which may have dots in it."""
+    lengths = range(len(steps), 1, -1)
+    return next((n for n in lengths if ".".join(steps[:n]) in data), 1)
 
 
 def replaced_alternatives(model: Any, data: Any, path: _Path) -> list[_Path]:

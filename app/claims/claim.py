@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
-from archsim.base.yaml_places import parse_yaml, validate
+from archsim.base.shipped import list_shipped, read_shipped
+from archsim.base.yaml_places import validate
 
 __all__ = ["Claim", "ClaimScene", "Claims", "list_claims", "load_claims"]
 
@@ -92,8 +92,7 @@ class Claims(_Part):
 
 def list_claims() -> list[str]:
     """Return the systems with published figures, sorted."""
-    files = resources.files(_PACKAGE).iterdir()
-    return sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml"))
+    return list_shipped(_PACKAGE)
 
 
 def load_claims(system: str) -> Claims:
@@ -103,7 +102,5 @@ def load_claims(system: str) -> Claims:
         raise ConfigError(
             f"nothing published about {system!r} is listed", remedy=one_of(system, known)
         )
-    file = resources.files(_PACKAGE) / f"{system}.yaml"
-    data, places = parse_yaml(file.read_text(encoding="utf-8"), f"claims/{file.name}")
-    claims: Claims = validate(Claims, data, places)
+    claims: Claims = validate(Claims, *read_shipped(_PACKAGE, system))
     return claims

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from archsim.arch.dram.timing import check_timing
 from archsim.arch.sourced import Sourced
 from archsim.base.errors import ConfigError
+from archsim.base.shipped import list_shipped
 
 __all__ = [
     "Currents",
@@ -151,10 +152,7 @@ class DramDevice(_Part):
 
 def list_devices() -> list[str]:
     """Return the names of all device tables."""
-    folder = resources.files(__package__)
-    return sorted(
-        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
-    )
+    return list_shipped(__package__)
 
 
 @cache

@@ -52,6 +52,13 @@ def test_a_study_names_its_parts(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_constraint_is_changed_by_the_name_of_its_column(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD)
+    study = load_study(file, assignments=["constraints.sgs.psnr_db.at_least=31"])
+    assert study.config.constraints["sgs.psnr_db"].at_least == 31
+
+
 def test_jobs_are_shared_by_points_with_the_same_system(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD)

@@ -215,6 +215,14 @@ def test_set_can_change_the_kind_and_add_a_system() -> None:
     assert {s.method.kind for s in run.systems.values()} == {"streaminggs"}
 
 
+def test_set_reaches_into_a_name_with_dots() -> None:
+    text = GOOD.replace("orin:", "orin.15W:")
+    run = check(text, "systems.orin.15W.method.tile=8", "systems.orin.15W.machine=other")
+    system = run.systems["orin.15W"]
+    assert (system.machine, system.method) == ("other", Raster(kind="tile-raster", tile=8))
+    assert "systems has no 'orin'" in error_of(text, "systems.orin.mode=15W")
+
+
 @pytest.mark.parametrize(
     ("assignment", "expected"),
     [
