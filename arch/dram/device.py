@@ -152,7 +152,7 @@ class DramDevice(_Part):
 
 def list_devices() -> list[str]:
     """Return the names of all device tables."""
-    return list_shipped(__package__)
+    return list_shipped("archsim.arch.dram")
 
 
 @cache
@@ -163,5 +163,5 @@ def load_device(name: str) -> DramDevice:
             f"there is no DRAM device {name!r}",
             remedy=f"use one of: {', '.join(list_devices())}",
         )
-    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text("utf-8")
+    text = (resources.files("archsim.arch.dram") / f"{name}.yaml").read_text("utf-8")
     return DramDevice.model_validate(yaml.safe_load(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -78,7 +79,7 @@ def some_gaussians(rng: Rng, count: int) -> Stimulus:
     a, b = minor**2, (minor * ratio) ** 2
     yy = a * np.sin(turn) ** 2 + b * np.cos(turn) ** 2
     xy = (b - a) * np.sin(turn) * np.cos(turn)
-    half = 0.5 * np.log2(np.e)
+    half = 0.5 * math.log2(math.e)
     x, x_shift = split_sharp(FLOAT.quantize(half * yy / (a * b)))
     y, y_shift = split_sharp(FLOAT.quantize(half / yy))
     wild = rng.random(count) < 0.1
