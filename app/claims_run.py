@@ -12,6 +12,7 @@ from archsim.claims.bench import Bench
 from archsim.claims.claim import load_claims
 from archsim.claims.evaluate import chosen_claims, evaluate
 from archsim.claims.map import order_map
+from archsim.claims.nodes import node_section
 from archsim.claims.verdict import Figure
 from archsim.claims_report import ablation_figure, render_claims
 from archsim.claims_table import claims_table, section_table, sections_of
@@ -41,6 +42,8 @@ def print_claims(
     found = evaluate(bench, chosen)
     figures: list[Figure] = []
     sections = sections_of(found)
+    if not rows:
+        sections.append(node_section(bench))
     if system == _ABLATED:
         if not rows:
             figures.append(ablation_figure(bench))

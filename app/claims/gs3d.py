@@ -7,10 +7,11 @@ from typing import Any
 
 from archsim.arch.load import load_machine
 from archsim.arch.machine import Accelerator, Gpu
-from archsim.arch.scaling import area_factor
+from archsim.arch.scaling import area_factor, energy_factor
 from archsim.base.interval import Interval
 from archsim.claims.bench import Bench
 from archsim.claims.measure import COMMON, Arguments, Measure, per_scene
+from archsim.claims.nodes import chip_energy_pj, machine_of
 from archsim.claims.verdict import Measured, NoData, Section
 from archsim.sim.area import area_mm2
 from archsim.sim.result import SystemResult
@@ -98,25 +99,22 @@ def _buffer_mb(bench: Bench, arguments: Arguments) -> Measured:
 
 
 def _chip_power(bench: Bench, arguments: Arguments) -> Measured:
-    of = arguments["of"]
+    of, node = arguments["of"], arguments.get("node_nm")
+    own = machine_of(bench.system(of)).node_nm.value
 
     def take(found: dict[str, SystemResult]) -> Interval:
         frame = found[of].frames[0]
-        watt = 1 / frame.time_ps  # pJ per ps
-        parts = [
-            one for name, one in frame.energy_by_component_pj.items()
-            if name != "memory controller" and not name.startswith("dram/")
-        ]  # fmt: skip
-        return Interval(
-            sum(p.value for p in parts) * watt,
-            sum(p.low for p in parts) * watt,
-            sum(p.high for p in parts) * watt,
-        )
+        return chip_energy_pj(frame.energy_by_component_pj, own, node) * (1 / frame.time_ps)
 
     found = per_scene(bench, arguments, [of], take)
+    scaled = "" if node is None else (
+        f"; dynamic energy scaled from {own:g} to {node:g} nm by "
+        f"{digits(energy_factor(own, node).value)}"
+    )  # fmt: skip
     return Measured(
         found,
-        why="units are not busy all the time here, and the published power is that of busy ones",
+        why="units are not busy all the time here, and the published power is that of busy ones"
+        + scaled,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from archsim.arch.load import load_machine
 from archsim.arch.machine import Accelerator
 from archsim.arch.operations import load_operations
 from archsim.base.interval import Interval
@@ -13,12 +12,20 @@ from archsim.claims.filter_share import filter_section
 from archsim.claims.gs3d import MEASURES as GS3D
 from archsim.claims.gs3d import machine_area
 from archsim.claims.measure import Arguments, Measure, per_scene
+from archsim.claims.nodes import machine_of
 from archsim.claims.verdict import Measured, NoData, Section
 from archsim.sim.gs3d.gscore_constants import constant as gscore_constant
 from archsim.sim.gs3d.streaminggs_constants import constant
 from archsim.sim.result import SystemResult
 from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
-from archsim.traces.gs3d.streaminggs.operations import Filter, filter_macs, filter_operations
+from archsim.traces.gs3d.streaminggs.operations import (
+    PUBLISHED_MACS,
+    Filter,
+    Step,
+    filter_macs,
+    filter_steps,
+    filter_total,
+)
 from archsim.traces.gs3d.streaminggs.quantise import OPACITY_BITS
 from archsim.words import digits
 
@@ -131,23 +138,58 @@ def _codebook_kib(bench: Bench, arguments: Arguments) -> Measured:
     )  # fmt: skip
 
 
+_PRICED = {"multiplications": "fp32_mul", "additions": "fp32_add", "divisions": "div",
+           "roots": "sqrt", "comparisons": "fp32_cmp"}  # fmt: skip
+_UNIT_OF: dict[Filter, str] = {"coarse": "cfu", "fine": "ffu"}
+
+
 def _macs(bench: Bench, arguments: Arguments) -> Measured:
     which: Filter = arguments["stage"]
-    table = filter_operations(3)
-    mine = table[table["filter"] == which]
-    columns = ("step", "multiplications", "additions", "divisions", "roots", "comparisons", "macs")
     return Measured(
         {"SH degree 3": Interval.exact(filter_macs(which, 3))},
         why="counted as executed, an addition riding on a multiplication; the published count is "
         "not itemised, and may count divisions, roots and comparisons, or another degree",
-        sections=[
-            Section(
-                f"Operations of the {which} filter on one Gaussian at SH degree 3",
-                columns,
-                tuple(tuple(str(value) for value in row) for row in mine[list(columns)].values),
-            )
-        ],
+        sections=[_operations_section(which)],
     )
+
+
+def _operations_section(which: Filter) -> Section:
+    """Return a filter's operations by step with what each costs, beside the machine's price."""
+    machine = _machine()
+    library, node = load_operations(machine.operations), machine.node_nm.value
+    prices = {name: library.energy_pj(of, node) for name, of in _PRICED.items()}
+
+    def energy(step: Step) -> Interval:
+        total = Interval.exact(0.0)
+        for name, price in prices.items():
+            total = total + price * getattr(step, name)
+        return total
+
+    steps = [*filter_steps(which, 3), filter_total(which, 3)]
+    rows = [
+        (step.name, *(str(getattr(step, name)) for name in _PRICED), str(macs),
+         digits(energy(step).value))
+        for step, macs in zip(steps, [*(s.macs for s in steps[:-1]), filter_macs(which, 3)])
+    ]  # fmt: skip
+    half = library.energy_pj("fp16_mul", node) + library.energy_pj("fp16_add", node)
+    full = prices["multiplications"] + prices["additions"]
+    counted, published = filter_macs(which, 3), PUBLISHED_MACS[which]
+    price = machine.units[_UNIT_OF[which]].dynamic_pj_per_item
+    assert price is not None  # the shipped machine states it
+    return Section(
+        f"Operations of the {which} filter on one Gaussian at SH degree 3",
+        ("step", *_PRICED, "macs", f"pJ in FP32 at {node:g} nm"),
+        tuple(rows),
+        note=f"Energies by {library.title}. {counted} multiply-accumulates as counted take "
+        f"{digits(counted * half.value)} pJ in FP16 and {digits(counted * full.value)} pJ in FP32, "
+        f"{published} as published {digits(published * half.value)} and "
+        f"{digits(published * full.value)} pJ; the machine charges {digits(price.value)} pJ "
+        f"({digits(price.low)} to {digits(price.high)}) an item.",
+    )
+
+
+def _machine() -> Accelerator:
+    return machine_of({"machine": _SYSTEM})
 
 
 def _area(bench: Bench, arguments: Arguments) -> Measured:
@@ -164,10 +206,9 @@ def _area_by_width(parts: dict[str, Interval]) -> Section:
 
     A unit of initiation interval II has MACs / II of each; the machine's other parts stay.
     """
-    machine = load_machine("streaminggs")
-    assert isinstance(machine, Accelerator)
+    machine = _machine()
     library, node = load_operations(machine.operations), machine.node_nm.value
-    filters = {"cfu": constant("coarse_macs"), "ffu": gscore_constant("convert_macs")}
+    filters = {unit: filter_macs(which, 3) for which, unit in _UNIT_OF.items()}
     rest = Interval.exact(0.0)
     for name, one in parts.items():
         if name not in filters:

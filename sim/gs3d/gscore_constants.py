@@ -6,7 +6,7 @@ import math
 
 from archsim.arch.sourced import Sourced
 
-__all__ = ["CONSTANTS", "MACS_BELOW_FULL", "assumed_constants", "constant", "convert_macs"]
+__all__ = ["CONSTANTS", "assumed_constants", "constant", "sh_degree_of"]
 
 
 def _exact(value: int, source: str) -> Sourced:
@@ -42,9 +42,6 @@ CONSTANTS: dict[str, Sourced] = {
         "then the 16 KB pixel buffer",
     ),
     "bitonic_width_entries": _exact(16, "NeRArch-Sim's model of the unit (SORT_NUM); second-hand"),
-    "convert_macs": _exact(
-        427, "full projection and colour of a Gaussian, StreamingGS (DAC 2025); second-hand"
-    ),
     "alpha_multiplies": _exact(8, "8 MUL + 4 ADD + 1 EXP per alpha (axis-shared 3DGS, ISCA 2026)"),
     "alpha_adds": _exact(4, "8 MUL + 4 ADD + 1 EXP per alpha (axis-shared 3DGS, ISCA 2026)"),
     "blend_multiplies": _exact(5, "5 MUL + 4 ADD per blend (axis-shared 3DGS, ISCA 2026)"),
@@ -52,24 +49,12 @@ CONSTANTS: dict[str, Sourced] = {
 }  # fmt: skip
 
 
-#: MACs of the full 427 that a scene of a lower SH degree does not execute: the sum over three
-#: channels (3 per coefficient) and the polynomials of the direction (degree 1: 3 scalings;
-#: degree 2: 6 products, 3 sums, 5 scalings; degree 3: 7 terms of 3 products or sums).
-MACS_BELOW_FULL: dict[int, int] = {
-    3: 0,
-    2: 3 * 7 + 7 * 3,
-    1: 3 * 7 + 7 * 3 + 3 * 5 + 14,
-    0: 3 * 7 + 7 * 3 + 3 * 5 + 14 + 3 * 3 + 3,
-}
+def sh_degree_of(parameters_per_gaussian: int) -> int:
+    """Return the degree of a scene's spherical harmonics.
 
-
-def convert_macs(parameters_per_gaussian: int) -> int:
-    """Return the multiply-accumulates of one exact projection, test and colour.
-
-    A Gaussian has 11 parameters and 3 SH coefficients for each of (degree + 1)^2 functions.
+    A Gaussian has 11 parameters and 3 coefficients for each of (degree + 1)^2 functions.
     """
-    degree = math.isqrt((parameters_per_gaussian - 11) // 3) - 1
-    return constant("convert_macs") - MACS_BELOW_FULL[degree]
+    return math.isqrt((parameters_per_gaussian - 11) // 3) - 1
 
 
 def constant(name: str) -> int:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from archsim.arch.machine import Accelerator
 from archsim.arch.sram import port_cycles
-from archsim.sim.gs3d.gscore_constants import constant, convert_macs
+from archsim.sim.gs3d.gscore_constants import constant, sh_degree_of
 from archsim.sim.gs3d.gscore_shape import GscoreShape
 from archsim.sim.gs3d.gscore_streams import (
     DramLayout,
@@ -41,6 +41,7 @@ from archsim.sim.gs3d.gscore_streams import (
 )
 from archsim.sim.gs3d.memo import remembered
 from archsim.sim.program import Edge, MemoryRuns, Program, ProgramBuilder, Work
+from archsim.traces.gs3d.streaminggs.operations import filter_total
 from archsim.traces.trace import Trace
 
 __all__ = ["build_program"]
@@ -122,15 +123,21 @@ def _conversion(builder: ProgramBuilder, trace: Trace, machine: Accelerator, sha
     builder.must(Work("ccu", "candidate tiles tested", candidates, 1.0, int(ccu.count.value),
                       machine.clock_mhz.value))  # fmt: skip
     subtiles = (trace.meta["tile"] // trace.meta["parameters"]["subtile"]) ** 2
-    macs = convert_macs(trace.meta["parameters_per_gaussian"])
+    # what StreamingGS's fine filter computes; the view transform is of all Gaussians
+    each = filter_total("fine", sh_degree_of(trace.meta["parameters_per_gaussian"]))
     builder.count("ccu/items", max(total, candidates))
     # view transform of all, conversion of the visible, separating axes of candidate tiles
     # (d . u, d . v) and of their subtiles (offsets of those projections)
-    builder.count("ccu/fp32_mul", 9 * total + macs * seen + 4 * candidates)
-    builder.count("ccu/fp32_add", 9 * total + macs * seen + (8 + 4 * subtiles) * candidates)
-    builder.count("ccu/fp32_cmp", total + (4 + 4 * subtiles) * candidates)
-    builder.count("ccu/div", 2 * seen)  # perspective, conic
-    builder.count("ccu/sqrt", 3 * seen)  # two axes, view direction
+    unseen = total - seen
+    builder.count("ccu/fp32_mul", 9 * unseen + each.multiplications * seen + 4 * candidates)
+    builder.count(
+        "ccu/fp32_add", 9 * unseen + each.additions * seen + (8 + 4 * subtiles) * candidates
+    )
+    builder.count(
+        "ccu/fp32_cmp", unseen + each.comparisons * seen + (4 + 4 * subtiles) * candidates
+    )
+    builder.count("ccu/div", each.divisions * seen)
+    builder.count("ccu/sqrt", each.roots * seen)
     for side in ("read_bytes", "write_bytes"):
         builder.count(f"gaussian_fifo/{side}", total * layout.gaussian_bytes)
         builder.count(f"tile_list/{side}", layout.pairs * entry_bytes)

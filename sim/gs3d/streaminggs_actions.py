@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from archsim.sim.gs3d.gscore_constants import convert_macs
 from archsim.sim.gs3d.streaminggs_constants import constant
 from archsim.sim.gs3d.streaminggs_filter import Passed
 from archsim.sim.gs3d.streaminggs_sort import sort_passes
 from archsim.sim.gs3d.streaminggs_tokens import Layout
 from archsim.sim.program import ProgramBuilder
+from archsim.traces.gs3d.streaminggs.operations import filter_total
 from archsim.traces.gs3d.streaminggs.reuse import FILTER_ENTRIES
 from archsim.traces.trace import Trace
 
@@ -122,14 +122,16 @@ def _count_voxels(builder: ProgramBuilder, trace: Trace, filtered_pairs: int) ->
 def _count_filters(builder: ProgramBuilder, loaded: int, passed: Passed, layout: Layout,
                    trace: Trace) -> None:  # fmt: skip
     tested, projected = int(passed.coarse_tested.sum()), int(passed.projected.sum())
-    for unit, items, macs in (
-        ("cfu", tested, constant("coarse_macs")),
-        ("ffu", projected, convert_macs(int(trace.meta["parameters_per_gaussian"]))),
+    for unit, items, each in (
+        ("cfu", tested, filter_total("coarse")),
+        ("ffu", projected, filter_total("fine", int(trace.meta["sh_degree"]))),
     ):
         builder.count(f"{unit}/items", items)
-        builder.count(f"{unit}/fp32_mul", items * macs)
-        builder.count(f"{unit}/fp32_add", items * macs)
-        builder.count(f"{unit}/fp32_cmp", 4 * items)  # against the four sides of the rectangle
+        builder.count(f"{unit}/fp32_mul", items * each.multiplications)
+        builder.count(f"{unit}/fp32_add", items * each.additions)
+        builder.count(f"{unit}/div", items * each.divisions)
+        builder.count(f"{unit}/sqrt", items * each.roots)
+        builder.count(f"{unit}/fp32_cmp", items * each.comparisons)
     for direction in ("write_bytes", "read_bytes"):
         builder.count(f"coarse/{direction}", loaded * layout.coarse_bytes)
         builder.count(f"fine/{direction}", projected * layout.record_bytes)

@@ -25,9 +25,6 @@ CONSTANTS: dict[str, Sourced] = {
     "coarse_parameters": _exact(
         4, "x, y, z and the largest scale, in FP32 (StreamingGS, DAC 2025; second-hand)"
     ),
-    "coarse_macs": _exact(
-        55, "coarse filter of one Gaussian, StreamingGS (DAC 2025); second-hand"
-    ),
     "directory_bytes": _assumed(
         8, 6, 16, "assumed: where a voxel begins and how many Gaussians it holds, 4 bytes each"
     ),
@@ -45,8 +42,7 @@ CONSTANTS: dict[str, Sourced] = {
 #: GSCore's constants that StreamingGS shares
 SHARED = (
     "parameter_bytes", "feature_bytes", "entry_bytes", "pixel_bytes", "pixel_state_bytes",
-    "bitonic_width_entries", "convert_macs", "alpha_multiplies", "alpha_adds",
-    "blend_multiplies", "blend_adds",
+    "bitonic_width_entries", "alpha_multiplies", "alpha_adds", "blend_multiplies", "blend_adds",
 )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from archsim.arch.operations import load_operations
+from archsim.arch.scaling import area_factor, energy_factor
 from archsim.base.errors import ConfigError
 from archsim.base.interval import Interval
 from archsim.claims import map as mapping
@@ -14,6 +16,7 @@ from archsim.claims.claim import Claim, list_claims, load_claims
 from archsim.claims.evaluate import chosen_claims, evaluate
 from archsim.claims.gs3d import machine_area
 from archsim.claims.map import DRAMS, GROUPS, INTERVALS, STRIDES, OrderMap
+from archsim.claims.nodes import chip_energy_pj, node_section
 from archsim.claims.streaminggs import MEASURES
 from archsim.claims.verdict import Measured, NoData, judge
 from archsim.claims_table import ours_text, published_text
@@ -136,7 +139,15 @@ def test_figures_that_need_no_frame(tmp_path):
     assert rows["gpu-tflops"].ours.value == pytest.approx(3.76, abs=0.01)
     assert rows["voxel-size"].verdict == "no-data"
     steps = rows["macs-coarse"].sections[0].rows
-    assert sum(int(row[-1]) for row in steps[:-1]) == int(steps[-1][-1])
+    assert sum(int(row[-2]) for row in steps[:-1]) == int(steps[-1][-2]) == 26
+    # 18 products, 23 sums, 3 quotients, a root and 20 comparisons cost what their prices say
+    library = load_operations("horowitz-45nm")
+    prices = [library.energy_pj(op, 32).value
+              for op in ("fp32_mul", "fp32_add", "div", "sqrt", "fp32_cmp")]  # fmt: skip
+    counts = [int(word) for word in steps[-1][1:6]]
+    assert counts == [18, 23, 3, 1, 20]
+    total = sum(n * price for n, price in zip(counts, prices))
+    assert float(steps[-1][-1]) == pytest.approx(total, rel=0.005)
     by_width = rows["area"].sections[1].rows
     areas = {(row[0], row[1]): float(row[2]) for row in by_width}
     assert areas["fp32", "1"] > areas["fp32", "10"] > areas["fp16", "10"]
@@ -148,6 +159,42 @@ def test_areas_scale_between_nodes_and_with_cores():
     sixteen, _ = machine_area("gscore-16")
     assert smaller.value < own.value / 2
     assert sixteen.value == pytest.approx(4 * own.value, rel=1e-9)
+
+
+def test_energy_scales_by_part_and_memory_stays():
+    part = Interval.exact
+    parts = {"cfu": part(100.0), "sort": part(50.0), "leakage/logic": part(10.0),
+             "dram/read": part(1000.0), "memory controller": part(500.0)}  # fmt: skip
+    assert chip_energy_pj(parts, 28.0).value == 160
+    at_7 = chip_energy_pj(parts, 28.0, 7.0)
+    energy, area = energy_factor(28.0, 7.0), area_factor(28.0, 7.0)
+    assert at_7.value == pytest.approx(150 * energy.value + 10 * area.value)
+    assert at_7.low == pytest.approx(150 * energy.low + 10 * area.low)
+    assert at_7.low < at_7.value < at_7.high
+    assert chip_energy_pj(parts, 28.0, 28.0).value == 160
+
+
+def test_the_table_of_nodes_states_factors_and_what_stays(tmp_path, monkeypatch):
+    parts = {"cfu": Interval(4e9, 3e9, 5e9), "leakage/logic": Interval.exact(1e9),
+             "dram/read": Interval.exact(5e9)}  # fmt: skip
+    frame = SimpleNamespace(energy_by_component_pj=parts, time_ps=10**10)
+    gpu = SimpleNamespace(energy_by_component_pj={"gpu": Interval.exact(1e12)}, time_ps=10**11)
+    monkeypatch.setattr(Bench, "on", lambda self, scene, systems: {
+        name: SimpleNamespace(frames=[gpu if name == "orin-nx" else frame]) for name in systems
+    })  # fmt: skip
+    section = node_section(bench("streaminggs", tmp_path))
+    rows = {row[0]: row[1:] for row in section.rows}
+    assert list(rows) == ["32 nm", "28 nm", "22 nm", "16 nm", "12 nm", "8 nm", "7 nm"]
+    area, _ = machine_area("streaminggs")
+    assert float(rows["32 nm"][1].split()[0]) == pytest.approx(area.value, abs=0.01)
+    assert rows["32 nm"][0] == rows["32 nm"][2] == "1.00"
+    assert rows["32 nm"][3].startswith("0.500 ")  # 5 mJ in 10 ms
+    assert rows["32 nm"][4].startswith("10.0 ")
+    assert rows["32 nm"][5].startswith("100\u00d7")
+    at_7 = 4 * energy_factor(32, 7).value + area_factor(32, 7).value + 5
+    assert float(rows["7 nm"][4].split()[0]) == pytest.approx(at_7, abs=0.01)
+    assert "deepscaletool" not in section.note  # it does not reach from 32 nm
+    assert "stillmaker-baas" in section.note
 
 
 def test_the_loss_of_a_model_follows_its_own_error(tmp_path):

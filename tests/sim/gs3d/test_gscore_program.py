@@ -16,6 +16,7 @@ from archsim.traces.gs3d.camera import Camera
 from archsim.traces.gs3d.gscore.record import GscoreParameters, record_gscore
 from archsim.traces.gs3d.reference import render_reference
 from archsim.traces.gs3d.scene import Scene
+from archsim.traces.gs3d.streaminggs.operations import filter_total
 
 CONFIG = GscoreConfig()
 WIDTH, HEIGHT = 200, 120
@@ -264,8 +265,12 @@ def test_ports_bound_the_stages(trace, program, machine, stage, buffer):
 
 def test_fewer_coefficients_take_fewer_operations(trace, program):
     counts = trace.meta["counts"]
-    # degree 1: 23 parameters, and 71 of the 427 multiply-accumulates fall away
-    expected = 9 * 3000 + (427 - 71) * counts["visible"] + 4 * counts["candidates"]
+    # degree 1: twelve coefficients times their functions, three of which scale the direction
+    full = filter_total("fine", 3).multiplications
+    each = filter_total("fine", 1).multiplications
+    assert full - each == 3 * (16 - 4) + 12 + 22
+    unseen = 3000 - counts["visible"]
+    expected = 9 * unseen + each * counts["visible"] + 4 * counts["candidates"]
     assert program.actions["ccu/fp32_mul"] == expected
 
 

@@ -16,7 +16,15 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-__all__ = ["PUBLISHED_MACS", "Filter", "Step", "filter_macs", "filter_operations", "filter_steps"]
+__all__ = [
+    "PUBLISHED_MACS",
+    "Filter",
+    "Step",
+    "filter_macs",
+    "filter_operations",
+    "filter_steps",
+    "filter_total",
+]
 
 Filter = Literal["coarse", "fine"]
 
@@ -94,6 +102,12 @@ def filter_macs(which: Filter, sh_degree: int = 3) -> int:
     return sum(step.macs for step in filter_steps(which, sh_degree))
 
 
+def filter_total(which: Filter, sh_degree: int = 3) -> Step:
+    """Return the operations of a filter for one Gaussian, all steps together."""
+    steps = filter_steps(which, sh_degree)
+    return Step("total", *(sum(column) for column in list(zip(*steps))[1:]))
+
+
 def filter_operations(sh_degree: int = 3) -> pd.DataFrame:
     """Return both filters step by step, with their totals and the published numbers.
 
@@ -103,7 +117,7 @@ def filter_operations(sh_degree: int = 3) -> pd.DataFrame:
     rows = []
     for which in PUBLISHED_MACS:
         steps = filter_steps(which, sh_degree)
-        total = Step("total", *(sum(column) for column in list(zip(*steps))[1:]))
+        total = filter_total(which, sh_degree)
         rows += [{"filter": which, **step._asdict(), "macs": step.macs} for step in steps]
         rows.append(
             {
