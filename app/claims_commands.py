@@ -22,11 +22,17 @@ def claims(
         str | None,
         typer.Option(help="Measure on this scene instead: a file, a folder or builtin:NAME."),
     ] = None,
+    lod: Annotated[
+        int | None, typer.Option(help="Level of detail of --scene, 0 is the finest.")
+    ] = None,
     finetuned: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A scene that archsim finetune wrote, for the figures "
                      "after fine-tuning; --scene names the scene it was made from."),
     ] = None,
+    order: Annotated[
+        str, typer.Option(help="Order of voxels that --finetuned was tuned for.")
+    ] = "dag",
     data: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Real scenes to measure on, too. Default: "
@@ -56,6 +62,7 @@ def claims(
 
     for name in [system] if system is not None else list_claims():
         print_claims(
-            name, rows=row or [], scene=scene, finetuned=finetuned, data=data, with_map=order_map,
+            name, rows=row or [], scene=scene, lod=lod, finetuned=finetuned, order=order,
+            data=data, with_map=order_map,
             out=out if out is not None else Path("archsim-out") / f"claims-{name}", as_json=json,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from archsim.claims.claim import load_claims
 from archsim.claims.evaluate import chosen_claims, evaluate
 from archsim.claims.map import order_map
 from archsim.claims.nodes import node_section
+from archsim.claims.sorter import sorter_section
 from archsim.claims.verdict import Figure
 from archsim.claims_report import ablation_figure, render_claims
 from archsim.claims_table import claims_table, section_table, sections_of
@@ -29,14 +30,15 @@ _ABLATED = "streaminggs"
 
 
 def print_claims(
-    system: str, *, rows: Sequence[str], scene: str | None, finetuned: Path | None,
-    data: Path | None, with_map: bool, out: Path, as_json: bool,
+    system: str, *, rows: Sequence[str], scene: str | None, lod: int | None,
+    finetuned: Path | None, order: str, data: Path | None, with_map: bool, out: Path,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Measure a system's claims, print them, and write ``claims.html`` and ``claims.json``."""
     bench = Bench(
         load_claims(system), cache=TraceCache.default(),
-        reporter=ConsoleReporter(Console(stderr=True)), scene=scene, data=data_folder(data),
-        finetuned=finetuned,
+        reporter=ConsoleReporter(Console(stderr=True)), scene=scene, lod=lod,
+        data=data_folder(data), finetuned=finetuned, order=order,
     )  # fmt: skip
     chosen = chosen_claims(bench, rows)
     found = evaluate(bench, chosen)
@@ -47,6 +49,7 @@ def print_claims(
     if system == _ABLATED:
         if not rows:
             figures.append(ablation_figure(bench))
+            sections.append(sorter_section(bench))
         if with_map:
             mapped = order_map(bench)
             figures.append(mapped.figure())

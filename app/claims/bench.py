@@ -27,24 +27,30 @@ System = Mapping[str, Any]
 class Bench:
     """Runs systems on scenes when they are asked for, and remembers the results.
 
-    ``scene`` replaces all scenes by one, with the frame size of the first of each class; ``data``
-    is the folder of real scenes, ``finetuned`` the file of a fine-tuned
-    scene, which becomes the system of that name.
+    ``scene`` replaces all scenes by one, with the frame size of the first of each class, ``lod``
+    chooses its level of detail; ``data`` is the folder of real scenes, ``finetuned`` the file of a
+    fine-tuned scene, which becomes the system of that name and streams in ``order``.
     """
 
     def __init__(self, claims: Claims, *, cache: TraceCache, reporter: Reporter,
-                 scene: str | None = None, data: Path | None = None,
-                 finetuned: Path | None = None):  # fmt: skip
+                 scene: str | None = None, lod: int | None = None, data: Path | None = None,
+                 finetuned: Path | None = None, order: str = "dag"):  # fmt: skip
+        if lod is not None and scene is None:
+            raise ConfigError("--lod: of which scene?", remedy="name it with --scene")
+        if finetuned is not None and scene is None:
+            raise ConfigError(
+                "--finetuned: of which scene?", remedy="name with --scene what it was made from"
+            )
         self.claims, self.data = claims, data
         self.cache, self.reporter = cache, reporter
-        self._scene = scene
+        self._scene, self._lod = scene, {} if lod is None else {"lod": lod}
         self._systems: dict[str, System] = {}
         for run in claims.runs:
             for name, system in load_run(run).config.systems.items():
                 dumped = system.model_dump(mode="json", exclude_unset=True)
                 self._systems.setdefault(name, dumped)
         if finetuned is not None:
-            method = {"kind": "streaminggs", "finetuned": str(finetuned)}
+            method = {"kind": "streaminggs", "finetuned": str(finetuned), "order": order}
             self.add("finetuned", {"machine": "streaminggs", "method": method})
         self._results: dict[tuple[str, str], SystemResult] = {}
 
@@ -55,7 +61,8 @@ class Bench:
             size = {key: listed[0].workload[key] for key in ("resolution",)
                     if key in listed[0].workload}  # fmt: skip
             name = f"{Path(self._scene).stem.removeprefix('builtin:')}"
-            return [ClaimScene(name=name, workload={"scene": self._scene, **size})]
+            workload = {"scene": self._scene, **self._lod, **size}
+            return [ClaimScene(name=name, workload=workload)]
         return [one for one in listed if one.data is None or self._real(one) is not None]
 
     def left_out(self, kind: str) -> list[str]:

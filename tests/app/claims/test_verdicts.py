@@ -15,8 +15,9 @@ from archsim.claims.bench import Bench
 from archsim.claims.claim import Claim, list_claims, load_claims
 from archsim.claims.evaluate import chosen_claims, evaluate
 from archsim.claims.gs3d import machine_area
-from archsim.claims.map import DRAMS, GROUPS, INTERVALS, STRIDES, OrderMap
+from archsim.claims.map import DRAMS, GROUPS, INTERVALS, SORTERS, OrderMap
 from archsim.claims.nodes import chip_energy_pj, node_section
+from archsim.claims.sorter import sorter_section
 from archsim.claims.streaminggs import MEASURES
 from archsim.claims.verdict import Measured, NoData, judge
 from archsim.claims_table import ours_text, published_text
@@ -118,6 +119,12 @@ def test_scenes_follow_what_is_at_hand(tmp_path):
     assert one.workload(only)["scene"] == "builtin:object"
     assert one.workload(only)["resolution"] == [800, 800]
     assert one.left_out("default") == []
+    coarse = bench("streaminggs", tmp_path, scene="lod-meta.json", lod=2)
+    assert coarse.workload(coarse.scenes("default")[0])["lod"] == 2
+    with pytest.raises(ConfigError, match=r"--lod: of which scene\?\n.*--scene"):
+        bench("streaminggs", tmp_path, lod=2)
+    with pytest.raises(ConfigError, match=r"--finetuned: of which scene\?\n.*--scene"):
+        bench("streaminggs", tmp_path, finetuned=file)
 
 
 def test_wrong_names_are_named(tmp_path):
@@ -197,6 +204,37 @@ def test_the_table_of_nodes_states_factors_and_what_stays(tmp_path, monkeypatch)
     assert "stillmaker-baas" in section.note
 
 
+def test_what_hangs_on_the_sorter_is_shown_for_every_scene(tmp_path, monkeypatch):
+    """Every unit passes the configuration's checks; speeds and bounds are those of its own run."""
+    asked = {}
+
+    def on(self, scene, systems):
+        names = list(systems)
+        run = {"workload": self.workload(scene), "baseline": names[0],
+               "systems": {name: dict(self.system(name)) for name in names}}  # fmt: skip
+        asked.update({plan.name: plan for plan in load_run(run).systems})
+        frame = SimpleNamespace(bounds=[{"unit": "cfu", "bound_ps": 2 * 10**9}])
+        return {name: SimpleNamespace(name=name, frames=[frame]) for name in names}
+
+    def summary(self, results, baseline):
+        return {name: {"time_s": 0.004, "psnr_db": None, "speedup": len(baseline),
+                       "energy_saving": 2.0} for name in results}  # fmt: skip
+
+    monkeypatch.setattr(Bench, "on", on)
+    monkeypatch.setattr(Bench, "summary", summary)
+    section = sorter_section(bench("streaminggs", tmp_path))
+    assert len(section.rows) == 6 * 4
+    row = section.rows[0]
+    assert row[1:] == ("object", "4.00", "cfu 2.00", "\u2013", "7.00\u00d7", "2.00\u00d7",
+                       "6.00\u00d7", "2.00\u00d7")  # fmt: skip
+    made = [plan for name, plan in asked.items() if name.startswith("sorter-")]
+    assert [plan.machine.units["voxel_sorter"].count.value for plan in made] == [1, 4, 1, 1, 1, 1]
+    depths = [plan.machine.fifos["pair_filter"].depth_items.value for plan in made
+              if "pair_filter" in plan.machine.fifos]  # fmt: skip
+    assert depths == [1, 64]
+    assert [plan.config.order for plan in made][-1] == "l1"
+
+
 def test_the_loss_of_a_model_follows_its_own_error(tmp_path):
     from archsim.claims.streaminggs import _loss
 
@@ -209,7 +247,7 @@ def test_the_loss_of_a_model_follows_its_own_error(tmp_path):
 def test_the_map_tells_where_each_statement_holds():
     base = {"full": 1.0, "no coarse filter": 2.0, "half CFU": 1.8, "no VQ": 1.3, "half FFU": 1.1,
             "half VRU": 1.0}  # fmt: skip
-    at = (10, next(iter(DRAMS)), 64, 1)
+    at = (10, next(iter(DRAMS)), 64, next(iter(SORTERS)))
 
     def holds(**changes):
         times = base | {name.replace("_", " "): value for name, value in changes.items()}
@@ -220,11 +258,11 @@ def test_the_map_tells_where_each_statement_holds():
     assert holds(no_VQ=2.5) == (True, False, True)
     assert holds(half_FFU=1.4) == (True, True, False)
     assert holds(half_CFU=1.0, no_VQ=1.0, half_FFU=1.0) == (True, False, False)
-    points = dict.fromkeys(product(INTERVALS, DRAMS, GROUPS, STRIDES), base)
+    points = dict.fromkeys(product(INTERVALS, DRAMS, GROUPS, SORTERS), base)
     mapped = OrderMap("s", points)
     assert len(mapped.section().rows) == len(points)
     heat = mapped.figure().plot["data"]
-    assert len(heat) == len(GROUPS) * len(STRIDES)
+    assert len(heat) == len(GROUPS) * len(SORTERS)
     assert {cell for plot in heat for line in plot["z"] for cell in line} == {3}
 
 
@@ -243,8 +281,10 @@ def test_every_point_of_the_map_is_a_run(tmp_path, monkeypatch):
     monkeypatch.setattr(mapping, "INTERVALS", (10,))
     monkeypatch.setattr(mapping, "GROUPS", (64,))
     mapped = mapping.order_map(bench("streaminggs", tmp_path))
-    assert len(mapped.points) == len(DRAMS) * len(STRIDES)
+    assert len(mapped.points) == len(DRAMS) * len(SORTERS)
     assert all(times["full"] == 1.0 for times in mapped.points.values())
     halved = [p.machine.units["cfu"].count.value for n, p in asked.items() if "half-CFU" in n]
     assert set(halved) == {8}
     assert {p.config.vq for n, p in asked.items() if "no-VQ" in n} == {"none"}
+    sorters = {(p.machine.name, p.config.ray_stride) for p in asked.values()}
+    assert sorters == set(SORTERS.values())
