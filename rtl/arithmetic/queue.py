@@ -33,7 +33,7 @@ def order_samples(
         voxel = rename[cell[n]]
         if voxel < 0 or miss[n]:
             continue
-        cycles += 1
+        cycles += 3
         if local[voxel] < 0:
             if count == rows:
                 dropped += 1

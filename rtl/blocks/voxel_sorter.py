@@ -4,8 +4,10 @@ Every cell is renamed (an empty one is dropped), the voxel gets a row of the til
 edge from the voxel before it on the same ray, once. Then all voxels of in-degree 0 are emitted,
 lowest row first, their edges resolved, and so on in rounds until none is left: a topological order.
 
-The lowest row and the lowest edge are found in the cycle before they are used, the former while
-edges are resolved: a round's first row has a cycle of its own for that, every other none.
+No word of a table decides or addresses another table in the cycle in which it is read: a voxel's
+row takes two cycles to look up and to hold. The lowest row and the lowest edge are found in the
+cycle before they are used, the former while edges are resolved: a round's first row has a cycle of
+its own for that, every other none.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class VoxelSorter(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a tile's only sample to its only voxel."""
-        return 5
+        return 7
 
     def model(self, load: Mapping[str, Table], i: Mapping[str, Table]) -> dict[str, Any]:
         """Return the queue of all tiles in ``i``."""
@@ -127,15 +129,29 @@ class VoxelSorter(wiring.Component):
         target, has_target = Signal(row_bits, reset_less=True), Signal()
         pick, has_pick = Signal(row_bits, reset_less=True), Signal()
         emitted = Signal(row_bits + 1)
+        final, empty = Signal(reset_less=True), Signal(reset_less=True)
+        row, has_row = Signal(row_bits, reset_less=True), Signal()
         here = Signal(row_bits)
-        known = Signal()
+        known = Signal(reset_less=True)
         m.d.comb += [
             rename_read.addr.eq(self.i.payload.cell),
-            local_read.addr.eq(rename_read.data[1:]),
+            local_read.addr.eq(voxel),
         ]
         one = Const(1, rows)
 
-        # adjacency is written a cycle late, and read two cycles after the decision at the earliest
+        # an in-degree is read in one cycle and written in the next
+        degree, degree_row = Signal(row_bits, reset_less=True), Signal(row_bits, reset_less=True)
+        more, less = Signal(), Signal()
+        resolved = Signal(rows)  # the row whose last edge this is
+        m.d.sync += [degree.eq(wait_read.data), degree_row.eq(wait_read.addr), more.eq(0),
+                     less.eq(has_target)]  # fmt: skip
+        m.d.comb += [
+            wait_write.addr.eq(degree_row), wait_write.en.eq(more | less),
+            wait_write.data.eq(Mux(more, degree + 1, degree - 1)), wait_read.addr.eq(target),
+            resolved.eq(Mux(less & (degree == 1), one << degree_row, 0)),
+        ]  # fmt: skip
+
+        # adjacency is written a cycle late, and read four cycles after the decision at the earliest
         edge_row, edge_bits = Signal(row_bits, reset_less=True), Signal(rows, reset_less=True)
         edge_en = Signal()
         m.d.comb += [
@@ -146,9 +162,10 @@ class VoxelSorter(wiring.Component):
         some_targets, lowest_target = _lowest(targets)
         m.d.sync += [
             has_pick.eq(some_ready), pick.eq(lowest_ready), target.eq(lowest_target),
-            has_target.eq(0),
+            has_target.eq(0), final.eq(emitted + 1 >= count), empty.eq(count == 0),
         ]  # fmt: skip
 
+        m.d.sync += following.eq(following | resolved)
         with m.FSM():
             with m.State("SAMPLE"):
                 m.d.comb += self.i.ready.eq(1)
@@ -160,16 +177,20 @@ class VoxelSorter(wiring.Component):
                 with m.If(sample.first):
                     m.d.sync += has_before.eq(0)
                 with m.If(rename_read.data[0] & ~sample.miss):
-                    m.next = "ROW"
+                    m.next = "LOOK"
                 with m.Else():
                     m.next = "SAMPLE"
                     with m.If(sample.last):
                         m.next = "PICK"
+            with m.State("LOOK"):
+                m.next = "HOLD"
+            with m.State("HOLD"):
+                m.d.comb += near_read.addr.eq(before)
+                m.d.sync += [Cat(has_row, row).eq(local_read.data), near.eq(near_read.data)]
+                m.next = "ROW"
             with m.State("ROW"):
                 m.next = "EDGE"
-                m.d.comb += near_read.addr.eq(before)
-                m.d.sync += near.eq(near_read.data)
-                with m.If(~local_read.data[0]):
+                with m.If(~has_row):
                     with m.If(count == rows):
                         m.d.sync += self.dropped.eq(self.dropped + 1)
                         m.next = "SAMPLE"
@@ -188,17 +209,14 @@ class VoxelSorter(wiring.Component):
                             edge_row.eq(count), edge_bits.eq(0), edge_en.eq(1),
                         ]  # fmt: skip
                 m.d.sync += [
-                    here.eq(Mux(local_read.data[0], local_read.data[1:], count[:row_bits])),
+                    here.eq(Mux(has_row, row, count[:row_bits])),
+                    known.eq(has_row & near.bit_select(row, 1)),
                 ]
             with m.State("EDGE"):
-                m.d.comb += [wait_read.addr.eq(here), known.eq(near.bit_select(here, 1))]
+                m.d.comb += wait_read.addr.eq(here)
                 with m.If(has_before & ~known):
-                    m.d.comb += [
-                        wait_write.addr.eq(here), wait_write.en.eq(1),
-                        wait_write.data.eq(wait_read.data + 1),
-                    ]  # fmt: skip
                     m.d.sync += [
-                        ready.eq(ready & ~(one << here)),
+                        more.eq(1), ready.eq(ready & ~(one << here)),
                         edge_row.eq(before), edge_bits.eq(near | (one << here)), edge_en.eq(1),
                     ]  # fmt: skip
                 m.d.sync += [before.eq(here), has_before.eq(1)]
@@ -210,19 +228,18 @@ class VoxelSorter(wiring.Component):
             with m.State("EMIT"):
                 m.d.comb += [
                     name_read.addr.eq(pick), near_read.addr.eq(pick),
-                    self.o.payload.voxel.eq(Mux(count == 0, 0, name_read.data)),
-                    self.o.payload.none.eq(count == 0),
-                    self.o.payload.last.eq(emitted + 1 >= count),
+                    self.o.payload.voxel.eq(Mux(empty, 0, name_read.data)),
+                    self.o.payload.none.eq(empty), self.o.payload.last.eq(final),
                 ]  # fmt: skip
-                with m.If(~has_pick & (count != 0)):
-                    m.d.sync += [ready.eq(following), following.eq(0)]
+                with m.If(~has_pick & ~empty):
+                    m.d.sync += [ready.eq(following | resolved), following.eq(0)]
                     m.next = "PICK"
                 with m.Else():
                     m.d.comb += self.o.valid.eq(1)
                     with m.If(self.o.ready):
                         m.d.comb += [
                             local_write.addr.eq(name_read.data), local_write.data.eq(0),
-                            local_write.en.eq(count != 0),
+                            local_write.en.eq(~empty),
                         ]  # fmt: skip
                         m.d.sync += [
                             ready.eq(ready & ~(one << pick)), targets.eq(near_read.data),
@@ -233,18 +250,10 @@ class VoxelSorter(wiring.Component):
                             m.d.sync += [emitted.eq(0), count.eq(0), ready.eq(0), has_before.eq(0)]
                             m.next = "SAMPLE"
             with m.State("RESOLVE"):
-                m.d.comb += wait_read.addr.eq(target)
                 with m.If(some_targets):
                     m.d.sync += [targets.eq(targets & (targets - 1)), has_target.eq(1)]
                 with m.Else():
                     m.next = "EMIT"
-                with m.If(has_target):
-                    m.d.comb += [
-                        wait_write.addr.eq(target), wait_write.en.eq(1),
-                        wait_write.data.eq(wait_read.data - 1),
-                    ]  # fmt: skip
-                    with m.If(wait_read.data == 1):
-                        m.d.sync += following.eq(following | (one << target))
         return m
 
 

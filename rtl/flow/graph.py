@@ -21,7 +21,7 @@ BIT = Q(1, 0)
 #: Operations on units that a pipeline shares among its operations, and the units' latencies.
 SHARED = ("multiply", "add", "reciprocal", "inverse_root", "from_fixed", "to_fixed")
 LATENCY = {
-    "multiply": 3, "add": 4, "reciprocal": 4, "inverse_root": 4, "from_fixed": 3, "to_fixed": 3,
+    "multiply": 3, "add": 6, "reciprocal": 5, "inverse_root": 5, "from_fixed": 3, "to_fixed": 4,
 }  # fmt: skip
 _WIRES = ("negate", "magnitude")
 _SOURCES = ("input", "port", "constant")

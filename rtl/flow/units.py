@@ -92,50 +92,46 @@ def _multiply(m: Module, go: Any, a: Value, b: Value) -> Value:
 
 
 def _add(m: Module, go: Any, a: Value, b: Value) -> Value:
-    swap = b[: _E + _M] > a[: _E + _M]
-    large, small = Mux(swap, b, a), Mux(swap, a, b)
-    sign, exponent, high = _split(large)
-    sign_small, exponent_small, low = _split(small)
-    # stage 1: order by magnitude
-    sign1 = _register(m, go, sign)
+    # stage 1: which is larger
+    swap = _register(m, go, b[: _E + _M] > a[: _E + _M])
+    a1, b1 = _register(m, go, a), _register(m, go, b)
+    # stage 2: order by magnitude
+    sign, exponent, high = _split(Mux(swap, b1, a1))
+    sign_small, exponent_small, low = _split(Mux(swap, a1, b1))
+    sign2 = _register(m, go, sign)
     minus = _register(m, go, sign != sign_small)
-    exponent1 = _register(m, go, exponent)
-    high1 = _register(m, go, Mux(exponent == 0, Const(0, _M + 1), high))
-    low1 = _register(m, go, Mux(exponent_small == 0, Const(0, _M + 1), low))
-    apart = exponent - exponent_small
-    far = _register(m, go, Mux(apart > 31, Const(31, 5), apart[:5]))
-    # stage 2: align and add
-    aligned = Cat(Const(0, 2), low1) >> far
-    wide = Cat(Const(0, 2), high1)
+    exponent2 = _register(m, go, exponent)
+    high2 = _register(m, go, Mux(exponent == 0, Const(0, _M + 1), high))
+    low2 = _register(m, go, Mux(exponent_small == 0, Const(0, _M + 1), low))
+    apart = (exponent - exponent_small)[:_E]  # not negative
+    far = _register(m, go, Mux(apart[5:].any(), Const(31, 5), apart[:5]))
+    # stage 3: align and add
+    aligned = Cat(Const(0, 2), low2) >> far
+    wide = Cat(Const(0, 2), high2)
     total = _register(m, go, (Mux(minus, wide - aligned, wide + aligned))[: _M + 4])
-    sign2 = _register(m, go, sign1)
-    exponent2 = _register(m, go, exponent1)
-    # stage 3: normalise
-    normal, left = _normalise(m, total)
-    moved = Cat(exponent2, Const(0, 2)).as_signed() + 1 - Cat(left, Const(0, 1)).as_signed()
-    result = Mux(total == 0, Const(0, FLOAT.width), _pack(sign2, moved, normal[3 : 3 + _M]))
+    sign3 = _register(m, go, sign2)
+    exponent3 = _register(m, go, exponent2)
+    # stage 4: count the leading zeros
+    some, zeros = _leading_zeros(total)
+    left = _register(m, go, zeros[: (_M + 3).bit_length()])
+    total4, none = _register(m, go, total), _register(m, go, ~some)
+    sign4, exponent4 = _register(m, go, sign3), _register(m, go, exponent3)
+    # stage 5: normalise
+    fraction = (total4 << left)[3 : 3 + _M]
+    moved = Cat(exponent4, Const(0, 2)).as_signed() + 1 - Cat(left, Const(0, 1)).as_signed()
+    result = Mux(none, Const(0, FLOAT.width), _pack(sign4, moved, fraction))
     return _register(m, go, result)
 
 
-def _normalise(m: Module, value: Value) -> tuple[Value, Value]:
-    """Return the value shifted left until its top bit is one, and by how much."""
-    width = len(value)
-    steps = (width - 1).bit_length()
-    current: Any = value
-    amount: list[Signal] = []
-    for step in reversed(range(steps)):
-        distance = 1 << step
-        if distance >= width:
-            continue
-        empty = Signal()
-        m.d.comb += empty.eq(current[width - distance :] == 0)
-        moved = Signal(width)
-        m.d.comb += moved.eq(
-            Mux(empty, Cat(Const(0, distance), current[: width - distance]), current)
-        )
-        current = moved
-        amount.insert(0, empty)
-    return current, Cat(*amount)
+def _leading_zeros(bits: Any) -> tuple[Any, Any]:
+    """Return whether a bit is set, and the zeros above the highest, found in halves of halves."""
+    if len(bits) == 1:
+        return bits[0], Const(0, 0)
+    half = 1 << (len(bits) - 1).bit_length() - 1
+    high = bits[len(bits) - half :]
+    low = Cat(Const(0, 2 * half - len(bits)), bits[: len(bits) - half])
+    (some_high, above), (some_low, below) = _leading_zeros(high), _leading_zeros(low)
+    return some_high | some_low, Cat(Mux(some_high, above, below), ~some_high)
 
 
 def _table(m: Module, go: Any, kind: str, a: Value) -> Value:
@@ -152,27 +148,30 @@ def _table(m: Module, go: Any, kind: str, a: Value) -> Value:
     true = Cat(exponent, Const(0, 1)).as_signed() - FLOAT.bias
     index = Cat(a[bits:_M], true[0]) if root else a[bits:_M]
     m.d.comb += [read.addr.eq(index), read.en.eq(go)]
-    rest = _register(m, go, a[:bits])
-    sign1, exponent1 = _register(m, go, sign), _register(m, go, exponent)
-    # stage 2: interpolate
-    start, slope = read.data[: _M + 2], read.data[_M + 2 :]
+    # stage 2: hold the memory's word
+    word = _register(m, go, read.data)
+    rest, sign2, exponent2 = (
+        _register(m, go, _register(m, go, part)) for part in (a[:bits], sign, exponent)
+    )
+    # stage 3: interpolate
+    start, slope = word[: _M + 2], word[_M + 2 :]
     y = _register(m, go, (start - ((slope * rest) >> bits))[: _M + 2])
-    sign2, exponent2 = _register(m, go, sign1), _register(m, go, exponent1)
-    # stage 3: exponent
+    sign3, exponent3 = _register(m, go, sign2), _register(m, go, exponent2)
+    # stage 4: exponent
     whole = y[_M + 1]
     fraction = Mux(whole, y[1 : _M + 1], y[:_M])
-    wide = Cat(exponent2, Const(0, 2)).as_signed()
+    wide = Cat(exponent3, Const(0, 2)).as_signed()
     one = Cat(whole, Const(0, 1)).as_signed()
     if root:
         half = (wide - FLOAT.bias) >> 1
-        exponent3 = FLOAT.bias - 1 - half + one
+        moved = FLOAT.bias - 1 - half + one
         none: Any = Const(FLOAT.largest, FLOAT.width)
         result_sign: Any = Const(0, 1)
     else:
-        exponent3 = 2 * FLOAT.bias - 1 - wide + one
-        none = Cat(Const(FLOAT.largest, FLOAT.width - 1), sign2)
-        result_sign = sign2
-    result = Mux(exponent2 == 0, none, _pack(result_sign, exponent3, fraction))
+        moved = 2 * FLOAT.bias - 1 - wide + one
+        none = Cat(Const(FLOAT.largest, FLOAT.width - 1), sign3)
+        result_sign = sign3
+    result = Mux(exponent3 == 0, none, _pack(result_sign, moved, fraction))
     return _register(m, go, result)
 
 
@@ -181,12 +180,12 @@ def _from_fixed(m: Module, go: Any, q: Q, raw: Value) -> Value:
     size = Signal(max(q.width, _M + 1))
     m.d.comb += size.eq(Mux(negative, -raw, raw) if q.signed else raw)
     held, sign = _register(m, go, size), _register(m, go, negative)
-    normal, left = _normalise(m, held)
+    some, left = _leading_zeros(held)
     exponent = (
         Const(len(size) - 1 - q.f + FLOAT.bias, 10).as_signed() - Cat(left, Const(0, 1)).as_signed()
     )
-    fraction = normal[len(size) - 1 - _M : len(size) - 1]
-    result = Mux(held == 0, Const(0, FLOAT.width), _pack(sign, exponent, fraction))
+    fraction = (held << left)[len(size) - 1 - _M : len(size) - 1]
+    result = Mux(some, _pack(sign, exponent, fraction), Const(0, FLOAT.width))
     return _register(m, go, result)
 
 
@@ -202,15 +201,20 @@ def _to_fixed(m: Module, go: Any, q: Q, a: Value) -> Value:
         right_by.eq(Mux(right < 0, 0, Mux(right > limit_right, limit_right, right))),
         left_by.eq(Mux(left < 0, 0, Mux(left > limit_left, limit_left, left))),
     ]
+    # stage 1: how far to shift, and whether the result is out of range
     held_right, held_left = _register(m, go, right_by), _register(m, go, left_by)
     number = _register(m, go, Mux(exponent == 0, Const(0, _M + 1), significand))
     sign1 = _register(m, go, sign)
-    value = (number >> held_right) << held_left
-    limited = Mux(value > q.high, Const(q.high, most), value[:most])
+    over1 = _register(m, go, (shift + _M >= most) & (exponent != 0))
+    # stage 2: shift
+    value = _register(m, go, ((number >> held_right) << held_left)[:most])
+    sign2, over2 = _register(m, go, sign1), _register(m, go, over1)
+    # stage 3: saturate and negate
+    limited = Mux(over2, Const(q.high, most), value)
     if q.signed:
         positive = Cat(limited, Const(0, 1)).as_signed()
-        return _register(m, go, Mux(sign1, -positive, positive)[: q.width].as_signed())
-    return _register(m, go, Mux(sign1, Const(0, most), limited))
+        return _register(m, go, Mux(sign2, -positive, positive)[: q.width].as_signed())
+    return _register(m, go, Mux(sign2, Const(0, most), limited))
 
 
 def _less(a: Value, b: Value) -> Value:

@@ -92,9 +92,10 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("(top + beat * self.rows + r)[:4]", "(top + beat * self.rows)[:4]"),
     ],
     ("voxel-sorter", "blocks.voxel_sorter"): [
-        ("wait_write.data.eq(wait_read.data + 1)", "wait_write.data.eq(1)"),
+        ("Mux(more, degree + 1, degree - 1)", "Mux(more, 1, degree - 1)"),
         ("with m.If(has_before & ~known):", "with m.If(has_before):"),
-        ("following.eq(following | (one << target))", "following.eq(one << target)"),
+        ("m.d.sync += following.eq(following | resolved)",
+         "m.d.sync += following.eq(Mux(resolved != 0, resolved, following))"),
         ("with m.If(sample.first):", "with m.If(sample.first & sample.last):"),
         ("with m.If(count == rows):", "with m.If(count == rows - 1):"),
     ],
