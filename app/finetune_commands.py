@@ -45,7 +45,12 @@ def finetune(
                      "place of the scene's own unquantised renders."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Updates, one training view each.")] = 300,
-    beta: Annotated[float, typer.Option(help="Weight of L_CBP, the boundary loss.")] = 0.05,
+    beta: Annotated[float, typer.Option(help="Weight of the boundary loss.")] = 0.05,
+    boundary: Annotated[
+        Literal["gaussian", "pixel"],
+        typer.Option(help="The boundary loss: L_CBP of the paper, by Gaussian and group; or by "
+                     "pixel, of the weight that is really blended out of order."),
+    ] = "gaussian",
     voxel_size: Annotated[
         str, typer.Option(help="Edge of a voxel: a length in scene units, or extent/K.")
     ] = "extent/16",
@@ -96,8 +101,8 @@ def finetune(
         codebook_seed=seed,
     )  # fmt: skip
     settings = Settings(
-        steps=steps, beta=beta, render=render, quantise=vq != "none", reassign_every=reassign,
-        learning_rate=learning_rate, seed=seed, streaming=streaming,
+        steps=steps, beta=beta, boundary=boundary, render=render, quantise=vq != "none",
+        reassign_every=reassign, learning_rate=learning_rate, seed=seed, streaming=streaming,
     )  # fmt: skip
     run_finetune(
         Options(

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from archsim.table_many import MOST_COLUMNS, headline_by_row
 from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, ssim
 
 __all__ = ["comparison"]
@@ -34,8 +35,13 @@ _RATIOS = {"speedup", "energy_saving", "energy_saving_without_idle", "dram_savin
 
 
 def comparison(result: Mapping[str, Any]) -> RenderableType:
-    """Return the comparison of all systems with the baseline, from ``result.json``'s content."""
-    return Group(_title(result), "", _headline(result), "", _where(result), _assumptions(result))
+    """Return the comparison of all systems with the baseline, from ``result.json``'s content.
+
+    Few systems stand side by side, many below each other.
+    """
+    many = len(result["systems"]) > MOST_COLUMNS
+    headline = headline_by_row(result) if many else _headline(result)
+    return Group(_title(result), "", headline, "", _where(result), _assumptions(result))
 
 
 def print_comparison(result: Mapping[str, Any], console: Console) -> None:

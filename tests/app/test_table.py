@@ -70,6 +70,22 @@ def test_everything_fits_the_width_uncut(summary: dict[str, Any], width: int) ->
         assert part in " ".join(text.split()) or part in text, part
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_many_systems_have_a_row_each(summary: dict[str, Any], width: int) -> None:
+    one = summary["systems"]["streaminggs"]
+    summary["systems"] |= {f"half-of-unit-{number}": one for number in range(20)}
+    lines = printed(summary, width).splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    headline = [line for line in lines if "half-of-unit-" in line and "dB" in line]
+    assert len(headline) == 20
+    for part in ("ms", "25.0\u00d7", "34.2 dB", " 3.40 "):
+        assert all(part in line for line in headline), part
+    summary["min_psnr_db"] = 30.0
+    for system in summary["systems"].values():
+        system["meets_min_psnr"] = False
+    assert "34.2 dB" in printed(summary, width)
+
+
 def test_rails_of_a_gpu_stand_with_their_ranges(summary: dict[str, Any]) -> None:
     text = printed(summary, 200)
     assert "VDD_CPU_GPU_CV 8.00 W (4.00\u201312.0 W), VDD_SOC 2.00 W" in text

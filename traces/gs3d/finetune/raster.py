@@ -28,7 +28,15 @@ from archsim.traces.gs3d.blend import BlendRule, alpha_reach, blend_row, row_int
 from archsim.traces.gs3d.reference import TILE
 from archsim.traces.gs3d.sorting import TileLists
 
-__all__ = ["FEATURES", "GRADIENTS", "Raster", "pair_places", "rasterise", "rasterise_backward"]
+__all__ = [
+    "FEATURES",
+    "GRADIENTS",
+    "Raster",
+    "add_pairs",
+    "pair_places",
+    "rasterise",
+    "rasterise_backward",
+]
 
 Array = npt.NDArray[Any]
 
@@ -103,7 +111,7 @@ def rasterise_backward(
         np.asarray(background, np.float64), tile_rect, places, pairs,
     )  # fmt: skip
     gradient = np.empty((features.shape[0], GRADIENTS))
-    _add_pairs(places, pairs, gradient)
+    add_pairs(places, pairs, gradient)
     return gradient
 
 
@@ -227,7 +235,8 @@ def _backward_tile(
 
 
 @njit(parallel=True)
-def _add_pairs(places: Array, pairs: Array, gradient: Array) -> None:
+def add_pairs(places: Array, pairs: Array, gradient: Array) -> None:
+    """Set each Gaussian's gradient to the sum over its tiles', in their order."""
     for v in prange(gradient.shape[0]):
         for k in range(gradient.shape[1]):
             total = 0.0

@@ -10,8 +10,10 @@ from archsim.base.errors import ConfigError
 from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes
 from archsim.traces.gs3d.streaminggs.parameters import StreamingGsParameters
 
-__all__ = ["BETA", "LEARNING_RATES", "SOURCES", "Settings", "learning_rate"]
+__all__ = ["BETA", "LEARNING_RATES", "SOURCES", "Boundary", "Settings", "learning_rate"]
 
+#: Which boundary loss: by Gaussian and group, or by pixel.
+Boundary = Literal["gaussian", "pixel"]
 #: Weight of L_CBP (StreamingGS, DAC 2025).
 BETA = 0.05
 #: Weight of D-SSIM in the image loss.
@@ -49,7 +51,10 @@ class Settings:
     steps
         Updates, one training view each.
     beta
-        Weight of L_CBP; 0 trains on images alone.
+        Weight of the boundary loss; 0 trains on images alone.
+    boundary
+        The boundary loss: ``gaussian`` is the paper's L_CBP, ``pixel`` looks at what pixels blend
+        (:mod:`order_loss`; ours).
     dssim_weight
         Weight of D-SSIM in L_orig; L1 has the rest.
     render
@@ -69,6 +74,7 @@ class Settings:
 
     steps: int = 300
     beta: float = BETA
+    boundary: Boundary = "gaussian"
     dssim_weight: float = DSSIM_WEIGHT
     render: Literal["streaming", "exact"] = "streaming"
     quantise: bool = True

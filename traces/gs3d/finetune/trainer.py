@@ -22,6 +22,7 @@ from archsim.traces.gs3d.finetune.gradients import parameter_gradients
 from archsim.traces.gs3d.finetune.lists import Stream, make_stream, mis_ordered, stream_lists
 from archsim.traces.gs3d.finetune.loss import image_loss
 from archsim.traces.gs3d.finetune.model import Model
+from archsim.traces.gs3d.finetune.order_loss import order_loss
 from archsim.traces.gs3d.finetune.parameters import Parameters, parameters_of
 from archsim.traces.gs3d.finetune.raster import Raster, rasterise, rasterise_backward
 from archsim.traces.gs3d.finetune.settings import Settings
@@ -52,11 +53,11 @@ class StepLoss:
     ----------
     step
     loss
-        L_orig + beta L_CBP.
+        L_orig + beta times the boundary loss.
     image
         L_orig.
     boundary
-        L_CBP.
+        L_CBP, or L_pixel.
     psnr_db
         Of the training view, before the update.
     """
@@ -120,12 +121,21 @@ class Trainer:
         by_feature = rasterise_backward(
             frame.raster, upstream, frame.features, frame.lists, frame.projected.tile_rect, rule
         )
+        boundary = 0.0
+        if settings.boundary == "pixel" and settings.beta > 0.0:
+            ordered = order_loss(
+                frame.raster, frame.features, frame.projected.depth, frame.lists,
+                frame.projected.tile_rect, rule,
+            )  # fmt: skip
+            by_feature += settings.beta * ordered.gradient
+            boundary = ordered.loss
         parameters = self._model.decoded()
         gradient = parameter_gradients(
             self._scene.means, parameters, view.camera, _VARIANT, frame.projected.index,
             frame.features, by_feature,
         )  # fmt: skip
-        boundary = self._boundary(frame, number, parameters, gradient)
+        if settings.boundary == "gaussian" and settings.beta > 0.0:
+            boundary = self._boundary(frame, number, parameters, gradient)
         self._model.update(gradient, step, settings)
         self.step = step
         shown = [np.clip(i, 0.0, 1.0) for i in (frame.raster.image, view.target)]
@@ -226,8 +236,6 @@ class Trainer:
 
         N counts the Gaussians that each group renders, S_i is the largest scale in voxel edges.
         """
-        if self._settings.beta == 0.0:
-            return 0.0
         index = frame.projected.index
         out = mis_ordered(self._stream(number), frame.projected, len(self._scene))
         scale = parameters.scale[index]
