@@ -152,4 +152,4 @@ def _pull_back(
         pairs[to, 1] -= by_power * dx * dy
         pairs[to, 2] -= 0.5 * by_power * dy * dy
         pairs[to, 3] += struck * fall
-    return struck * min(rule.alpha_max, free)
+    return float(struck * min(rule.alpha_max, free))

@@ -30,6 +30,7 @@ LEARNING_RATES = {
 #: Constant -> where it comes from; results carry it.
 SOURCES = {
     "beta": "0.05, StreamingGS, from memory (not confirmed)",
+    "boundary": "gaussian is L_CBP (StreamingGS, second-hand); pixel is ours, of no publication",
     "dssim_weight": "0.2, Kerbl et al. 2023, section 7.1",
     "learning_rates": "3DGS' arguments of 2023: opacity 0.05, scaling 0.005, rotation 0.001, "
     "features 0.0025, their rest a twentieth; entries of codebooks train at the same rates",

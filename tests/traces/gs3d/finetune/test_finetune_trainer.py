@@ -131,6 +131,20 @@ def test_without_codebooks_each_gaussian_has_its_own_parameters(scene, views):
     assert trainer.train_step().image < 1e-4  # exact order, nothing quantised: the target itself
 
 
+def test_the_loss_by_pixel_brings_what_is_blended_out_of_order_down(scene, views):
+    def ending(beta):
+        settings = replace(SETTINGS, quantise=False, boundary="pixel", beta=beta, learning_rate=3.0)
+        trainer = Trainer(scene, views, settings)
+        losses = [trainer.train_step() for _ in range(SETTINGS.steps)]
+        assert losses[0].loss == losses[0].image + beta * losses[0].boundary
+        return losses[0].boundary, sum(loss.boundary for loss in losses[-4:]) / 4
+
+    assert ending(0.0)[1] == 0.0  # not even computed
+    (first, weak), (same_first, strong) = ending(1e-9), ending(2.0)
+    assert first == same_first
+    assert strong < 0.9 * weak
+
+
 def test_a_scene_tuned_from_another_is_refused(scene, tmp_path):
     path = tmp_path / "scene.ply"
     other = replace(scene, means=scene.means + np.float32(1e-3))
