@@ -21,8 +21,11 @@ __all__ = ["H_BURSTS", "Memory", "idle_memory", "serve"]
 I64 = npt.NDArray[np.int64]
 
 # What all channels share: bursts moved so far; the number of the stream in service, its bursts per
-# channel, the unit that its pending bursts lie in (-1: none), its last column command.
-H_BURSTS, H_STREAM, H_SHARE, H_UNIT, H_TURNS, H_NEXT, H_LAST, H_COUNT = range(8)
+# channel, the unit that its pending bursts lie in (-1: none), its last column command; the channels
+# on which anything is pending: the first, and the one past the last.
+(
+    H_BURSTS, H_STREAM, H_SHARE, H_UNIT, H_TURNS, H_NEXT, H_LAST, H_FIRST, H_END, H_COUNT,
+) = range(10)  # fmt: skip
 
 
 class Memory(NamedTuple):
@@ -87,7 +90,7 @@ def _serve_pending(memory: Memory, unit: int, turns: int, now: int, write: bool)
     stripe = unit
     last = h[H_LAST]
     whole = turns  # blocks that every channel from c on has; over all channels, others sum to none
-    for c in range(channels):
+    for c in range(h[H_FIRST], h[H_END]):
         rest = np.int64(np.int32(pending[c]))
         whole -= (pending[c] - rest) >> 32
         count = whole * block + rest
@@ -107,7 +110,7 @@ def _serve_pending(memory: Memory, unit: int, turns: int, now: int, write: bool)
         if spread > 0:
             for part in range(c << spread, (c + 1) << spread):
                 parts[part] = 0
-    h[H_LAST] = last
+    h[H_LAST], h[H_FIRST], h[H_END] = last, channels, 0
 
 
 @njit(borrows=True)
@@ -130,7 +133,8 @@ def serve(memory: Memory, now: int, address: I64, size: I64, begin: int, end: in
     Of burst x, in block B = x // block, a channel c has before it a block per turn, B // channels,
     one more if B % channels > c, and x % block more if B % channels = c. A run adds this at its
     end and takes it off at its begin: turns in one sum, the rest in ``pending`` by B % channels,
-    blocks in the upper half and bursts in the lower.
+    blocks in the upper half and bursts in the lower. Bursts of one block are added to the lower
+    half of its channel at once.
     """
     p, _, h, pending, parts, newest = memory
     available, interval, channels = p[ch.P_AVAILABLE], p[ch.P_INTERVAL], p[ch.P_CHANNELS]
@@ -146,6 +150,7 @@ def serve(memory: Memory, now: int, address: I64, size: I64, begin: int, end: in
         h[H_STREAM] += 1
         h[H_SHARE] = total // (channels * burst_bytes)
         h[H_UNIT], h[H_LAST], h[H_TURNS], h[H_NEXT] = -1, -1, 0, -1
+        h[H_FIRST], h[H_END] = channels, 0
     unit, turns, following = h[H_UNIT], h[H_TURNS], h[H_NEXT]
     run = first
     b = stop = 0  # the bursts left of the run
@@ -172,7 +177,21 @@ def serve(memory: Memory, now: int, address: I64, size: I64, begin: int, end: in
         if here < 0:
             break
         upto = min(stop, (here + 1) * unit_bursts)
-        at, at_stop = _over(b, block, block_bits), _over(upto, block, block_bits)
+        at = _over(b, block, block_bits)
+        if upto <= (at + 1) * block:
+            turn = _over(at, channels, channel_bits)
+            c = (at - turn * channels) & ch.INDEX
+            pending[c] += upto - b
+            h[H_FIRST], h[H_END] = min(h[H_FIRST], c), max(h[H_END], c + 1)
+            if spread > 0:
+                offset = (turn - at) * block  # from a burst's number to its number on the channel
+                newest[c] = upto - 1 + offset
+                for burst in range(b + offset, upto + offset):
+                    parts[(c << spread) + ((burst >> p[ch.P_LOW]) & ((1 << spread) - 1))] += 1
+            b = upto
+            continue
+        h[H_FIRST], h[H_END] = 0, channels
+        at_stop = _over(upto, block, block_bits)
         turn, turn_stop = _over(at, channels, channel_bits), _over(at_stop, channels, channel_bits)
         turns += turn_stop - turn
         pending[(at_stop - turn_stop * channels) & ch.INDEX] += (1 << 32) + upto - at_stop * block
