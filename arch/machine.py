@@ -176,7 +176,12 @@ class Cache(Part):
 
 
 class MemoryController(Part):
-    """The GPU's way to its DRAM: what it keeps in flight, and how it turns the bus."""
+    """The GPU's way to its DRAM: what it keeps in flight, and the writes that it gathers.
+
+    Writes wait in a buffer of each channel while reads go on; from the high mark on they are
+    drained to the low mark, and the data bus turns round twice. What a turn costs, the DRAM's
+    timings say.
+    """
 
     outstanding_reads: Count = Field(description="sectors in flight to one channel")
     read_latency_ns: Positive = Field(description="from such a read's request to its data, loaded")
@@ -184,9 +189,24 @@ class MemoryController(Part):
         description="of the pin rate that large streams of reads sustain, in closed forms; the "
         "task graph asks the DRAM model"
     )
-    write_cost: Positive = Field(
-        description="pin time of a written byte, turns of the bus included, over a read byte's"
-    )
+    write_entries: Count = Field(description="bursts that the write buffer of a channel holds")
+    write_high: Fraction = Field(description="of the buffer: so full, it starts to drain")
+    write_low: Fraction = Field(description="of the buffer: so empty, draining stops")
+
+    @model_validator(mode="after")
+    def _drains_something(self) -> MemoryController:
+        if self.write_low.value >= self.write_high.value:
+            raise ValueError(
+                f"write_low {self.write_low.value:g} is not below write_high "
+                f"{self.write_high.value:g}: the buffer would never drain"
+            )
+        return self
+
+    @property
+    def drained_bursts(self) -> int:
+        """Bursts that a channel writes between two turns of its bus."""
+        share = self.write_high.value - self.write_low.value
+        return max(round(self.write_entries.value * share), 1)
 
 
 class GpuMemory(MemorySystem):

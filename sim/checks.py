@@ -10,6 +10,7 @@ import numpy.typing as npt
 from archsim.arch.machine import Accelerator
 from archsim.arch.sram import port_cycles
 from archsim.base.errors import CheckError
+from archsim.base.jit import njit
 from archsim.base.units import PS_PER_S
 from archsim.sim.program import Program
 from archsim.sim.schedule import Schedule
@@ -144,14 +145,8 @@ def _check_rooms(program: Program, schedule: Schedule) -> None:
 
 def _check_memory(program: Program, schedule: Schedule, dram: CheckedDram) -> None:
     moved, burst = schedule.dram_bytes, dram.burst_bytes
-    first = program.runs.address // burst
-    last = (program.runs.address + program.runs.size - 1) // burst
-    bursts = last - first + 1
-    bursts[1:] -= first[1:] == last[:-1]  # a burst that ends a run and begins the next moves once
-    begins = program.runs.ptr[:-1][np.diff(program.runs.ptr) > 0]  # but not that of another task
-    bursts[begins] = last[begins] - first[begins] + 1
-    total_bursts = np.concatenate([[0], np.cumsum(bursts)])
-    asked = np.diff(total_bursts[program.runs.ptr]) * burst
+    runs = program.runs
+    asked = _bursts(runs.ptr, runs.address, runs.size, burst) * burst
     for task in np.flatnonzero(moved != asked)[:1].tolist():
         raise CheckError(
             f"{_task(program, task)} moved {moved[task]} bytes, but its runs are {asked[task]} "
@@ -180,3 +175,16 @@ def _check_memory(program: Program, schedule: Schedule, dram: CheckedDram) -> No
                 f"DRAM channel {name.partition('/')[2]} moved data for {busy} ps of a run of "
                 f"{schedule.makespan_ps} ps"
             )
+
+
+@njit()
+def _bursts(ptr: I64, address: I64, size: I64, burst: int) -> I64:
+    """Return the bursts of each task's runs; one that ends a run and begins the next moves once."""
+    bursts = np.zeros(ptr.shape[0] - 1, np.int64)
+    for task in range(bursts.shape[0]):
+        moved = np.int64(-1)
+        for run in range(ptr[task], ptr[task + 1]):
+            first, last = address[run] // burst, (address[run] + size[run] - 1) // burst
+            bursts[task] += last - first + (first != moved)
+            moved = last
+    return bursts

@@ -11,7 +11,7 @@ from archsim.arch.machine import Accelerator, Gpu
 from archsim.sim.bounds import lower_bounds
 from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.checks import check_ports, check_run
-from archsim.sim.dram.row import RowDram
+from archsim.sim.dram.row import WRITE_BATCH_BURSTS, RowDram
 from archsim.sim.dram.row import fidelity as dram_fidelity
 from archsim.sim.energy import ENERGY_BOUNDARY, energy_by_component_pj, energy_by_rail_pj
 from archsim.sim.engine import Engine, execute_with
@@ -24,9 +24,16 @@ from archsim.sim.schedule import Schedule
 __all__ = ["fidelity", "row_dram", "simulate"]
 
 
-def row_dram(machine: Accelerator | Gpu, mode: str | None) -> RowDram:
-    """Return the machine's memory system as a fresh row-level model, at the mode's data rate."""
+def row_dram(
+    machine: Accelerator | Gpu, mode: str | None, *, own_controller: bool = True
+) -> RowDram:
+    """Return the machine's memory system as a fresh row-level model, at the mode's data rate.
+
+    A GPU's writes are gathered as its own controller does; without ``own_controller``, as the
+    command-level model does, which it can then be compared with.
+    """
     memory = machine.memory
+    own = machine.memory.controller if isinstance(machine, Gpu) and own_controller else None
     rate = machine.modes[mode].memory_mt_s.value if isinstance(machine, Gpu) and mode else None
     return RowDram(
         memory.device,
@@ -34,6 +41,7 @@ def row_dram(machine: Accelerator | Gpu, mode: str | None) -> RowDram:
         interleave_bytes=int(memory.interleave_bytes.value),
         mapping=memory.mapping,
         data_rate_mt_s=rate,
+        write_batch_bursts=WRITE_BATCH_BURSTS if own is None else own.drained_bursts,
     )
 
 

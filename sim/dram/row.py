@@ -76,14 +76,19 @@ import numpy as np
 import numpy.typing as npt
 
 from archsim.arch.dram import DramDevice, device_clocks, load_device
-from archsim.arch.dram.standards import TimingConstraint, load_standard, standard_constraints
+from archsim.arch.dram.standards import (
+    DramClocks,
+    TimingConstraint,
+    load_standard,
+    standard_constraints,
+)
 from archsim.base.errors import ConfigError
 from archsim.base.jit import njit
 from archsim.sim.dram import channel as ch
 from archsim.sim.dram import split
 from archsim.sim.dram.mapping import map_device
 
-__all__ = ["WINDOW_BURSTS", "WRITE_BATCH_BURSTS", "RowDram", "fidelity"]
+__all__ = ["WINDOW_BURSTS", "WRITE_BATCH_BURSTS", "RowDram", "fidelity", "turn_clocks"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -132,11 +137,15 @@ class RowDram:
     power_down
         A channel that a refresh finds idle stays in power-down until it is wanted again, which
         then takes tXP longer.
+    write_batch_bursts
+        Writes that a channel gathers before its bus turns to them; the default is that of the
+        command-level controller, against which this model's error is stated.
     """
 
     def __init__(self, device: DramDevice | str, *, channels: int, interleave_bytes: int,
                  mapping: str, data_rate_mt_s: float | None = None,
-                 refresh: bool = True, power_down: bool = False) -> None:  # fmt: skip
+                 refresh: bool = True, power_down: bool = False,
+                 write_batch_bursts: int = WRITE_BATCH_BURSTS) -> None:  # fmt: skip
         self.device = load_device(device) if isinstance(device, str) else device
         rate = self.device.data_rate_mt_s.value if data_rate_mt_s is None else data_rate_mt_s
         self.data_rate_mt_s = round(rate)
@@ -145,6 +154,7 @@ class RowDram:
             self.device, self.data_rate_mt_s, self.channels, int(interleave_bytes), mapping,
             refresh, power_down,
         )  # fmt: skip
+        self._parameters[ch.P_BATCH] = write_batch_bursts
         self._burst_bytes = self.device.burst_bytes
         self._beats = int(self.device.organisation.beats_per_clock.value)
         self._memory = split.idle_memory(self._parameters)
@@ -232,7 +242,6 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
 
     device_in_clocks = device_clocks(device, rate)
     t = device_in_clocks.timings
-    constraints = standard_constraints(device_in_clocks)
     standard = load_standard(device.standard)
 
     def lengths(*commands: str) -> int:
@@ -243,8 +252,7 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
     row_commands = lengths("ACT", "ACT1", "ACT2", "PREpb")
     if standard.buses or lengths("RD") + row_commands <= t["nBL"]:
         row_commands = 0
-    read_to_write = _between("RD", "WR", constraints)
-    write_to_read = _between("WR", "RD", constraints)
+    read_to_write, write_to_read = _turns(device_in_clocks)
     interval, closed = t["nREFI"], t["nRPab"] + t["nRFC"]
     if not refresh:
         interval, closed = 1 << 40, 0
@@ -281,12 +289,11 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
         ch.P_CL: t["nCL"],
         ch.P_CWL: t["nCWL"],
         ch.P_BURST: t["nBL"],
-        ch.P_READ_TO_WRITE: read_to_write - t["nBL"],
-        ch.P_WRITE_TO_READ: write_to_read - t["nBL"],
+        ch.P_READ_TO_WRITE: read_to_write,
+        ch.P_WRITE_TO_READ: write_to_read,
         ch.P_AVAILABLE: interval - closed,
         ch.P_INTERVAL: interval,
         ch.P_WINDOW: WINDOW_BURSTS,
-        ch.P_BATCH: WRITE_BATCH_BURSTS,
         ch.P_COLUMN_COMMAND: lengths("RD"),
         ch.P_ROW_COMMANDS: row_commands,
         ch.P_CCD_L_WRITE: t["nCCDL_WR"],
@@ -298,6 +305,17 @@ def _parameters(device: DramDevice, rate: int, channels: int, interleave_bytes: 
     for index, value in values.items():
         parameters[index] = value
     return parameters
+
+
+def turn_clocks(device: DramDevice, rate: int) -> int:
+    """Return the clocks that a channel's data pins lose by turning to writes and back to reads."""
+    return sum(_turns(device_clocks(device, rate)))
+
+
+def _turns(device: DramClocks) -> tuple[int, int]:
+    """Return the clocks without data between a read and a write, and between a write and a read."""
+    constraints, data = standard_constraints(device), device.timings["nBL"]
+    return _between("RD", "WR", constraints) - data, _between("WR", "RD", constraints) - data
 
 
 def _bits(number: int) -> int:

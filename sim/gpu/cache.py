@@ -112,9 +112,7 @@ def run_gather(gather: Gather, cache: Cache, resident: int) -> GatherResult:
             spare, _SECTORS_PER_CALL,
         )  # fmt: skip
         kept.append((block[:used].copy(), address[:used].copy(), size[:used].copy()))
-    of_block, addresses, sizes = (np.concatenate(column) for column in zip(*kept, strict=True))
-    kept.clear()
-    return GatherResult(MemoryRuns(*_by_block(of_block, addresses, sizes, blocks)), int(state[3]))
+    return GatherResult(_by_block(kept, blocks), int(state[3]))
 
 
 def _not_power_of_two(number: int) -> bool:
@@ -227,19 +225,24 @@ def _emit(block: I32, address: I64, size: I32, used: int, merged: int, current: 
     return used + 1
 
 
-@njit()
-def _by_block(of_block: I32, address: I64, size: I32, blocks: int) -> tuple[I64, I64, I64]:
-    """Return offsets by block, and addresses and sizes in that order (a stable counting sort)."""
+def _by_block(parts: list[tuple[I32, I64, I32]], blocks: int) -> MemoryRuns:
+    """Return the runs by block, those of a block in the order in which they came."""
     ptr = np.zeros(blocks + 1, np.int64)
-    for owner in of_block:
-        ptr[owner + 1] += 1
-    ptr = np.cumsum(ptr)
+    for of_block, _, _ in parts:
+        ptr[1:] += np.bincount(of_block, minlength=blocks)
+    np.cumsum(ptr, out=ptr)
     place = ptr[:-1].copy()
-    addresses = np.empty(of_block.shape[0], np.int64)
-    sizes = np.empty(of_block.shape[0], np.int64)
+    addresses, sizes = np.empty(ptr[-1], np.int64), np.empty(ptr[-1], np.int64)
+    for part in parts:
+        _put(*part, place, addresses, sizes)
+    return MemoryRuns(ptr, addresses, sizes)
+
+
+@njit()
+def _put(of_block: I32, address: I64, size: I32, place: I64, addresses: I64, sizes: I64) -> None:
+    """Put runs where their blocks' next ones go (a stable counting sort, in parts)."""
     for run in range(of_block.shape[0]):
         to = place[of_block[run]]
         place[of_block[run]] = to + 1
         addresses[to] = address[run]
         sizes[to] = size[run]
-    return ptr, addresses, sizes

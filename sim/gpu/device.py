@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from archsim.arch.generation import Generation, load_generation
 from archsim.arch.load import power_mode
 from archsim.arch.machine import Gpu, PowerMode, SmFacts
 from archsim.base.errors import ConfigError
+from archsim.sim.dram.row import turn_clocks
 
 __all__ = ["BlockShape", "Device", "resident_blocks"]
 
@@ -136,6 +137,11 @@ class Device:
         per_channel = memory.controller.outstanding_reads.value * sector
         return memory.channels.value * per_channel / memory.controller.read_latency_ns.value
 
+    @property
+    def turn_ns(self) -> float:
+        """What a channel's data bus loses when it turns from reads to writes and back."""
+        return _turn_ns(self.machine.memory.device, round(self.mode.memory_mt_s.value))
+
     def read_ps(self, size_bytes: I64) -> I64:
         """Return how long the controller takes at least to bring reads of these sizes."""
         duration: I64 = np.ceil(size_bytes * (1000 / self.read_gb_s)).astype(np.int64)
@@ -143,7 +149,16 @@ class Device:
 
     def dram_ns(self, read_bytes: float, write_bytes: float) -> float:
         """Return how long large streams take: by the pins, or by the reads in flight."""
-        controller = self.machine.memory.controller
-        moved = read_bytes + write_bytes * controller.write_cost.value
-        by_pins = moved / (self.pin_gb_s * controller.pin_fraction.value)
-        return max(by_pins, read_bytes / self.read_gb_s)
+        memory = self.machine.memory
+        pins = self.pin_gb_s * memory.controller.pin_fraction.value
+        # a channel turns to its writes when its buffer has filled, and back for the next read
+        burst = load_device(memory.device).burst_bytes
+        turns = min(write_bytes / memory.controller.drained_bursts, read_bytes) / burst
+        turning = turns / memory.channels.value * self.turn_ns
+        return max((read_bytes + write_bytes) / pins + turning, read_bytes / self.read_gb_s)
+
+
+@cache
+def _turn_ns(device: str, data_rate_mt_s: int) -> float:
+    dram = load_device(device)
+    return dram.clocks_to_ps(turn_clocks(dram, data_rate_mt_s), data_rate_mt_s) / 1e3

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from archsim.base.jit import njit
 from archsim.sim.gpu.device import BlockShape, Device, resident_blocks
 from archsim.sim.gpu.scheduler import placed
 from archsim.sim.program import MemoryRuns
@@ -166,7 +167,16 @@ def gathered_runs(runs: MemoryRuns, piece: I64, pieces: int) -> MemoryRuns:
     length = np.diff(runs.ptr)
     per_piece = np.bincount(piece, weights=length, minlength=pieces).astype(np.int64)
     ptr = np.concatenate([[0], np.cumsum(per_piece)]).astype(np.int64)
-    taken = length[order]
-    begin = np.repeat(runs.ptr[order] - np.concatenate([[0], np.cumsum(taken)[:-1]]), taken)
-    index = begin + np.arange(int(taken.sum()))
-    return MemoryRuns(ptr, runs.address[index], runs.size[index])
+    return MemoryRuns(ptr, *_in_order(order, runs.ptr, runs.address, runs.size))
+
+
+@njit()
+def _in_order(order: I64, ptr: I64, address: I64, size: I64) -> tuple[I64, I64]:
+    """Return addresses and sizes of the runs of the blocks in another order."""
+    addresses, sizes = np.empty(address.shape[0], np.int64), np.empty(size.shape[0], np.int64)
+    to = 0
+    for block in order:
+        for run in range(ptr[block], ptr[block + 1]):
+            addresses[to], sizes[to] = address[run], size[run]
+            to += 1
+    return addresses, sizes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from archsim.base.jit import njit
 from archsim.sim.program import MemoryRuns
 
 __all__ = ["Layout", "join", "picked", "scattered", "spans"]
@@ -49,23 +50,32 @@ def picked(base: int, item_bytes: int, index: npt.NDArray[np.integer], edges: np
     Piece p holds the items from ``edges[p]`` up to ``edges[p + 1]``. A sector is moved once for
     all items of the piece in it; touching sectors make one run.
     """
-    edges = np.asarray(edges, np.int64)
-    pieces = edges.size - 1
-    if index.size == 0:
-        return MemoryRuns(np.zeros(pieces + 1, np.int64), _EMPTY, _EMPTY)
-    start = base + index.astype(np.int64) * item_bytes
-    first = start // sector
-    last = (start + (item_bytes - 1)) // sector
-    begins = np.empty(index.size, np.bool_)
-    begins[0] = True
-    np.greater(first[1:], last[:-1] + 1, out=begins[1:])
-    borders = np.searchsorted(index, edges)
-    inner = borders[(borders > 0) & (borders < index.size)]
-    begins[inner] = True
-    heads = np.flatnonzero(begins)
-    tails = np.concatenate([heads[1:], [index.size]]) - 1
-    ptr = np.searchsorted(heads, borders).astype(np.int64)
-    return MemoryRuns(ptr, first[heads] * sector, (last[tails] + 1 - first[heads]) * sector)
+    borders = np.searchsorted(index, np.asarray(edges, np.int64))
+    return MemoryRuns(*_picked(base, item_bytes, index, borders, sector))
+
+
+@njit()
+def _picked(base: int, item_bytes: int, index: npt.NDArray[np.integer], borders: I64,
+            sector: int) -> tuple[I64, I64, I64]:  # fmt: skip
+    """Return offsets by piece, addresses and sizes of the runs."""
+    pieces = borders.shape[0] - 1
+    ptr = np.zeros(pieces + 1, np.int64)
+    address, size = np.empty(index.shape[0], np.int64), np.empty(index.shape[0], np.int64)
+    runs = 0
+    for piece in range(pieces):
+        upto = np.int64(-1)  # the address past the run
+        for item in range(borders[piece], borders[piece + 1]):
+            start = base + np.int64(index[item]) * item_bytes
+            begin = start // sector * sector
+            end = ((start + item_bytes - 1) // sector + 1) * sector
+            if upto >= begin:
+                size[runs - 1] += end - upto
+            else:
+                address[runs], size[runs] = begin, end - begin
+                runs += 1
+            upto = end
+        ptr[piece + 1] = runs
+    return ptr, address[:runs].copy(), size[:runs].copy()
 
 
 def scattered(base: int, size_bytes: int, pieces: int, targets: int, sector: int) -> MemoryRuns:
@@ -97,6 +107,3 @@ def join(*parts: MemoryRuns) -> MemoryRuns:
         size[place] = part.size
         offset += count
     return MemoryRuns(ptr, address, size)
-
-
-_EMPTY = np.zeros(0, np.int64)

@@ -45,10 +45,7 @@ _BOTH = _generation(
     ("block_ns", 50, 800), ("latency_ns", 200, 900), ("tensor_fraction", 0.8, 1.0),
     ("l2_fraction", 0.3, 1.0), ("overlap_loss", 0.01, 0.6), ("retained_fraction", 0.1, 1.0),
 )  # fmt: skip
-_MEMORY = (
-    Parameter("controller", "pin_fraction", 0.85, 1.0),
-    Parameter("controller", "write_cost", 1.0, 1.5),
-)
+_MEMORY = (Parameter("controller", "pin_fraction", 0.85, 1.0),)
 _HOST = tuple(
     Parameter("host", name, 1, 80)
     for name in ("matmul", "softmax", "layer norm", "gelu", "prefill")

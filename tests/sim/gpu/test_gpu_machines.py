@@ -3,6 +3,7 @@
 import pytest
 
 from archsim.arch.load import list_machines, load_machine
+from archsim.base.errors import ConfigError
 from archsim.sim.gpu.device import Device
 
 #: module, mode -> FP32 TFLOPS (2 per lane and cycle), GB/s, of the modules' specifications
@@ -66,3 +67,29 @@ def test_a_cold_gpu_warms_up():
     device = Device.of(load_machine("agx-orin-64gb"), "MAXN")
     clocks = [device.after(ms).clock_mhz for ms in (0, 500, 1000, 2000)]
     assert clocks == pytest.approx([0.23 * 1301, 0.615 * 1301, 1301, 1301])
+
+
+def test_a_write_costs_its_share_of_the_turns_of_the_bus():
+    """The controller of AGX Orin: 0.8 - 0.2 of 448 writes for every 30 ns of turning."""
+    device = Device.of(load_machine("agx-orin-64gb"), "MAXN")
+    assert device.machine.memory.controller.drained_bursts == 269
+    # LPDDR5-6400, clocks of 1.25 ns: RL 17 + 1 - WL 11 + 2 from read to write, WL 11 + 2 + tWTR
+    assert device.turn_ns == pytest.approx(30.0)
+    size = 1 << 30
+    pins = 204.8 * 0.921
+    turns = size / 32 / 269 / 16
+    assert device.dram_ns(size, size) == pytest.approx(2 * size / pins + turns * 30.0)
+    assert device.dram_ns(0, size) == pytest.approx(size / pins)  # nothing to turn back to
+
+
+@pytest.mark.parametrize(("entries", "slower"), [(128, True), (4096, False)])
+def test_a_smaller_write_buffer_turns_the_bus_more_often(entries, slower):
+    place = "memory.controller.write_entries.value"
+    other = load_machine("agx-orin-64gb", changes={place: (entries, "test")})
+    own = Device.of(load_machine("agx-orin-64gb"), "MAXN").dram_ns(1e9, 1e9)
+    assert (Device.of(other, "MAXN").dram_ns(1e9, 1e9) > own) is slower
+
+
+def test_a_buffer_that_would_never_drain_is_an_error():
+    with pytest.raises(ConfigError, match=r"write_low 0\.9 is not below write_high 0\.8"):
+        load_machine("agx-orin-64gb", changes={"memory.controller.write_low.value": (0.9, "test")})
