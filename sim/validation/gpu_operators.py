@@ -11,7 +11,7 @@ from typing import Any
 from archsim.sim.gpu.device import Device
 from archsim.sim.gpu.kernels.attention import Heads, decode, mixed, prefill
 from archsim.sim.gpu.kernels.elementwise import elementwise
-from archsim.sim.gpu.kernels.gather import gather
+from archsim.sim.gpu.kernels.gather import gather, index_select
 from archsim.sim.gpu.kernels.gemm import gemm
 from archsim.sim.gpu.kernels.rows import layer_norm, softmax
 from archsim.sim.gpu.timing import left_in_l2
@@ -97,7 +97,8 @@ def _vllm(name: str, shape: tuple[int, ...], device: Device) -> list[Work]:
         inputs, outputs = LLAMA_8B_WEIGHTS[name]
         return [gemm(tokens, outputs, inputs, device)]
     if name == "embedding":
-        return [_gathered(tokens)]
+        # the same few tokens over and over
+        return [index_select(tokens, _HIDDEN, device, distinct=1)]
     return [_fused(name, tokens, device)]
 
 
@@ -123,13 +124,6 @@ def _fused(name: str, tokens: int, device: Device) -> Work:
                       left=(left + residual) / 2)  # fmt: skip
 
 
-def _gathered(tokens: int) -> Work:
-    # the same few tokens over and over: their rows stay in the L2. PyTorch's kernel for at most
-    # 16 rows lets every block take them in turn.
-    trips = 1 + tokens if tokens <= 16 else 2
-    return gather(tokens, 2 * _HIDDEN, distinct=1, trips=trips)
-
-
 def eager_layer(name: str, tokens: int, device: Device) -> list[Work]:
     """Return the kernels of a layer of Llama-3.1-8B as Hugging Face's eager code launches them."""
     if name in LLAMA_8B_WEIGHTS:
@@ -138,13 +132,15 @@ def eager_layer(name: str, tokens: int, device: Device) -> list[Work]:
     if name == "attn":
         return [prefill(tokens, LLAMA_8B, device)]
     if name == "embedding":
-        return [gather(tokens, 2 * _HIDDEN)]
+        return [index_select(tokens, _HIDDEN, device)]
     if name.endswith("norm"):
         small = [_step(tokens, 4, 4), _step(tokens, 4, 4)]  # plus epsilon, reciprocal root
         x = tokens * _HIDDEN
         mean = layer_norm(tokens, _HIDDEN, device, element_bytes=4, outputs=0)
-        return [_step(x, 2, 4), _step(x, 4, 4), mean, *small, _step(x, 4, 4), _step(x, 4, 2),
-                _step(x, 2, 2)]  # fmt: skip
+        # a row's factor and the weights are broadcast: two dimensions
+        scaled = _step(x, 4, 4, dimensions=2, element_bytes=4, instructions=1)
+        weighted = _step(x, 2, 2, dimensions=2, instructions=1)
+        return [_step(x, 2, 4), _step(x, 4, 4), mean, *small, scaled, _step(x, 4, 2), weighted]
     if name == "rope":
         halves = [_rotated(tokens * 4096), _rotated(tokens * 1024)]
         return [work for half in halves for work in half]
@@ -169,9 +165,12 @@ def eager_prefill(tokens: int, device: Device, layers: int = 32) -> list[tuple[W
 
 
 def _rotated(elements: int) -> list[Work]:
-    """Return x cos + rotate_half(x) sin: negate, concatenate, two products, a sum."""
-    return [_step(elements // 2, 2, 2), _step(elements, 2, 2), _step(elements, 2, 2),
-            _step(elements, 2, 2), _step(elements, 4, 2)]  # fmt: skip
+    """Return x cos + rotate_half(x) sin: negate, concatenate, two products, a sum.
+
+    Heads are transposed views, and cos and sin broadcast over them: three dimensions.
+    """
+    sizes = [(elements // 2, 2), (elements, 2), (elements, 2), (elements, 2), (elements, 4)]
+    return [_step(n, read, 2, dimensions=3, instructions=1) for n, read in sizes]
 
 
 def _step(elements: int, read: float, write: float, **options: Any) -> Work:
