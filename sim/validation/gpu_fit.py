@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from archsim.sim.gpu.device import Device
 from archsim.sim.gpu.timing import kernel_time
 from archsim.sim.validation.gpu_measured import Measurement
-from archsim.sim.validation.gpu_operators import host_of, kind_of, works
+from archsim.sim.validation.gpu_operators import calls_of, host_of, kind_of, works
 
 __all__ = [
     "PARAMETERS",
@@ -59,12 +59,15 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
 
 
 def predicted_us(row: Measurement, device: Device, host_us: Mapping[str, float]) -> float:
-    """Return the modelled time of a measured row: kernels, and the host time around a call."""
+    """Return the modelled time of a measured row: kernels, and the host time around a call.
+
+    A row that is the mean over several calls has their kernels' mean.
+    """
     kernels = sum(
         kernel_time(work, device).total_ns for work in works(row.operator, row.shape, device)
     )
     host = host_of(row.operator)
-    return kernels / 1e3 + (host_us[host] if host is not None else 0.0)
+    return kernels / calls_of(row.operator) / 1e3 + (host_us[host] if host is not None else 0.0)
 
 
 def errors_by_class(rows: Sequence[Measurement], device: Device,

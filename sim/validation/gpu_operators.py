@@ -20,6 +20,7 @@ from archsim.sim.gpu.work import Work
 __all__ = [
     "LLAMA_8B",
     "LLAMA_8B_WEIGHTS",
+    "calls_of",
     "eager_layer",
     "eager_prefill",
     "host_of",
@@ -99,7 +100,7 @@ def _vllm(name: str, shape: tuple[int, ...], device: Device) -> list[Work]:
     if name == "embedding":
         # the same few tokens over and over
         return [index_select(tokens, _HIDDEN, device, distinct=1)]
-    return [_fused(name, tokens, device)]
+    return _fused(name, tokens, device)
 
 
 #: What a fused kernel of vLLM reads, and the product that wrote it.
@@ -107,21 +108,41 @@ _AFTER = {"layernorm": "o_proj", "final_layernorm": "down_proj", "rotary_emb": "
           "act_fn": "gate_up_proj"}  # fmt: skip
 
 
-def _fused(name: str, tokens: int, device: Device) -> Work:
+def _fused(name: str, tokens: int, device: Device) -> list[Work]:
     inputs, outputs = LLAMA_8B_WEIGHTS[_AFTER[name]]
     left = left_in_l2(gemm(tokens, outputs, inputs, device), device)
     if name == "rotary_emb":
-        return elementwise(tokens * 5120, read_bytes=2, write_bytes=2, instructions=10,
-                           held=0, left=left,
-                           in_place=True)  # fmt: skip
+        return [elementwise(tokens * 5120, read_bytes=2, write_bytes=2, instructions=10,
+                            held=0, left=left, in_place=True)]  # fmt: skip
     if name == "act_fn":
-        return elementwise(tokens * _INNER, read_bytes=4, write_bytes=2, instructions=30,
-                           special=2, held=0, left=left)  # fmt: skip
-    # two inputs: the product's output, and the residual of several products ago, which the fit
-    # rows show to be in the L2 before the last norm only
-    residual = 1.0 if name == "final_layernorm" else 0.0
-    return layer_norm(tokens, _HIDDEN, device, inputs=2, outputs=2, in_place=True, held=0,
-                      left=(left + residual) / 2)  # fmt: skip
+        return [elementwise(tokens * _INNER, read_bytes=4, write_bytes=2, instructions=30,
+                            special=2, held=0, left=left)]  # fmt: skip
+    # beside the product's output, the residual of several products ago, which the fit rows show to
+    # be in the L2 before the last norm only
+    kept = 1.0 if name == "final_layernorm" else 0.0
+    added = _norm(tokens, device, left=(left + kept) / 2, residual=True)
+    if name == "final_layernorm":
+        return [added]
+    # one layer was measured: the norm before attention reads the embedding, without a residual
+    embedded = left_in_l2(index_select(tokens, _HIDDEN, device, distinct=1), device)
+    return [_norm(tokens, device, left=embedded, residual=False), added]
+
+
+def calls_of(operator: str) -> int:
+    """Return of how many calls a measured row is the mean: their kernels are all in ``works``."""
+    return 2 if operator == "vllm layernorm" else 1
+
+
+def _norm(tokens: int, device: Device, *, left: float, residual: bool) -> Work:
+    """Return vLLM's RMS norm: a block per token, which reads the row again to scale it.
+
+    Threads as its launcher has them: one for 8 elements, at most 256 from 256 tokens on
+    (csrc/layernorm_kernels.cu).
+    """
+    streams = 2 if residual else 1  # in and out
+    return layer_norm(tokens, _HIDDEN, device, inputs=streams, outputs=streams, in_place=residual,
+                      held=0, left=left, again_bytes=2,
+                      threads=512 if tokens < 256 else 256)  # fmt: skip
 
 
 def eager_layer(name: str, tokens: int, device: Device) -> list[Work]:

@@ -37,12 +37,18 @@ def softmax(rows: int, columns: int, device: Device, *, element_bytes: float = 2
 
 def layer_norm(rows: int, columns: int, device: Device, *, element_bytes: float = 2,
                held: float = 1.0, left: float = 0.0, inputs: int = 1, outputs: int = 1,
-               in_place: bool = False, name: str = "layer norm") -> Work:  # fmt: skip
-    """Return a layer or RMS norm; with two inputs and outputs it adds and keeps the residual."""
+               in_place: bool = False, again_bytes: float = 0, threads: int | None = None,
+               name: str = "layer norm") -> Work:  # fmt: skip
+    """Return a layer or RMS norm; with two inputs and outputs it adds and keeps the residual.
+
+    A kernel that does not keep rows in registers reads ``again_bytes`` of an element once more,
+    from the L2; ``threads`` of a block, unless they follow from the row.
+    """
     passes = 1 if columns <= _IN_REGISTERS else 2
     return _reduction(
         "norm", name, rows, columns, device, passes, _NORM * inputs, 0,
         element_bytes * inputs, held, left, write_bytes=element_bytes * outputs, in_place=in_place,
+        again_bytes=again_bytes, block_threads=threads,
     )  # fmt: skip
 
 
@@ -60,17 +66,18 @@ def top_k(rows: int, columns: int, k: int, device: Device, *, element_bytes: flo
 def _reduction(kind: str, name: str, rows: int, columns: int, device: Device, passes: int,
                instructions: float, special: float, element_bytes: float, held: float, left: float,
                write_bytes: float | None = None, in_place: bool = False,
-               integer: float = 0) -> Work:  # fmt: skip
+               integer: float = 0, again_bytes: float = 0,
+               block_threads: int | None = None) -> Work:  # fmt: skip
     per_block = max(1, _THREADS * 8 // columns) if columns <= _SHORT else 1
     number = -(-rows // per_block)
     elements = per_block * columns
-    threads = min(_THREADS, max(32, elements // 8 // 32 * 32))
+    threads = block_threads or min(_THREADS, max(32, elements // 8 // 32 * 32))
     shape = BlockShape(threads, 40, 1024)
     written = element_bytes if write_bytes is None else write_bytes
     grid = blocks(
         number, trips=passes,
         issue=elements / 32 * instructions, sfu=elements * special, int32=elements * integer,
-        l2=elements * (element_bytes * passes + written),
+        l2=elements * (element_bytes * passes + again_bytes + written),
     )  # fmt: skip
     read, write = rows * columns * element_bytes, rows * columns * written
     places = device.sms * resident_blocks(device.machine.sm, shape)

@@ -5,10 +5,16 @@ import pytest
 from archsim.sim.gpu.timing import kernel_time
 from archsim.sim.validation.checks import run_checks
 from archsim.sim.validation.gpu import device, prefill_s
-from archsim.sim.validation.gpu_fit import PARAMETERS, changed, descend, objective
+from archsim.sim.validation.gpu_fit import (
+    PARAMETERS,
+    changed,
+    descend,
+    objective,
+    predicted_us,
+)
 from archsim.sim.validation.gpu_jetson import MODELS, decode_step
-from archsim.sim.validation.gpu_measured import TABLES
-from archsim.sim.validation.gpu_operators import kind_of, works
+from archsim.sim.validation.gpu_measured import TABLES, Measurement
+from archsim.sim.validation.gpu_operators import calls_of, kind_of, works
 from archsim.sim.validation.inputs import Inputs
 from archsim.sim.validation.parts import checks_of
 from archsim.sim.validation.row import Tolerance, compare
@@ -81,3 +87,20 @@ def test_longer_prompts_and_contexts_take_longer():
     short, long = (decode_step(model, nano, context=n) for n in (128, 8192))
     times = [sum(kernel_time(work, nano).total_ns for work in step) for step in (short, long)]
     assert times[0] < times[1]
+
+
+def test_a_row_over_two_calls_has_the_mean_of_their_kernels():
+    """One layer was profiled: a norm without a residual and one with, in one row."""
+    gpu = device("rtx-4090")
+    plain, added = works("vllm layernorm", (512,), gpu)
+    assert (calls_of("vllm layernorm"), calls_of("vllm final_layernorm")) == (2, 1)
+    assert added.total("l2") / plain.total("l2") == pytest.approx((2 + 2 + 1) / (1 + 1 + 1))
+    row = Measurement("rtx 4090 dense", 0, "fit", "vllm layernorm", (512,), 6.0)
+    times = [kernel_time(work, gpu).total_ns for work in (plain, added)]
+    assert predicted_us(row, gpu, {}) == pytest.approx(sum(times) / 2e3)
+
+
+def test_norms_have_the_threads_of_their_launcher():
+    gpu = device("rtx-4090")
+    assert works("vllm final_layernorm", (255,), gpu)[0].shape.threads == 512
+    assert works("vllm final_layernorm", (256,), gpu)[0].shape.threads == 256
