@@ -18,9 +18,10 @@ from archsim.rtl.scene_image import SceneImage
 from archsim.rtl.tools.columns import pack
 from archsim.rtl.tools.library import Library, Memory, Run
 
-__all__ = ["TileRun", "load_cycles", "run_tiles"]
+__all__ = ["TileRun", "TileStimulus", "load_cycles", "run_tiles", "tile_stimulus"]
 
 I64 = npt.NDArray[np.int64]
+_CHANNELS = ("red", "green", "blue", "transmittance")
 _MOST_CYCLES_PER_ITEM = 400  # a run that takes longer hangs
 
 
@@ -54,6 +55,58 @@ class TileRun:
         return np.diff(self.finish, prepend=0)
 
 
+@dataclass(frozen=True)
+class TileStimulus:
+    """What the hardware is fed for a set of tiles.
+
+    Attributes
+    ----------
+    inputs
+        Columns by stream: tables, tiles, samples.
+    memories
+        The records behind each slice's requests.
+    ports
+        The frame's constants.
+    pixels
+        Columns that must leave, by stream.
+    """
+
+    inputs: dict[str, Any]
+    memories: tuple[Memory, ...]
+    ports: dict[str, int]
+    pixels: dict[str, Any]
+
+
+def tile_stimulus(
+    image: SceneImage, golden: GoldenTiles, constants: dict[str, int], p: Parameters,
+    memory: MemoryTiming = IDEAL,
+) -> TileStimulus:  # fmt: skip
+    """Return what renders the golden model's tiles.
+
+    With several slices, tile k goes to slice k modulo their number.
+    """
+    tables = _tables(image)
+    load_words = sum(_length(columns) for columns in tables.values())
+    inputs: dict[str, Any] = dict(tables)
+    memories: list[Memory] = []
+    pixels: dict[str, Any] = {}
+    for suffix, own in _dealt(golden, p):
+        inputs[f"tiles{suffix}"] = {"x": golden.origins[own, 0], "y": golden.origins[own, 1]}
+        inputs[f"samples{suffix}"] = _samples_of(golden, own)
+        memories += _memories(image, p, memory, suffix)
+        lanes = golden.pixels[own].reshape(-1, p.lanes, len(_CHANNELS))
+        pixels[f"pixels{suffix}"] = {name: lanes[..., k] for k, name in enumerate(_CHANNELS)}
+    ports = {**{n: constants[n] for n in frame_ports(p)}, "load_words": load_words}
+    return TileStimulus(inputs, tuple(memories), ports, pixels)
+
+
+def _dealt(golden: GoldenTiles, p: Parameters) -> list[tuple[str, I64]]:
+    """Return each slice's suffix and tiles."""
+    suffixes = [""] if p.slices == 1 else [f"_{number}" for number in range(p.slices)]
+    tiles = golden.origins.shape[0]
+    return [(suffix, np.arange(k, tiles, p.slices)) for k, suffix in enumerate(suffixes)]
+
+
 def run_tiles(
     library: Library, image: SceneImage, golden: GoldenTiles, constants: dict[str, int],
     p: Parameters, *, memory: MemoryTiming = IDEAL, stall_percent: float = 0, seed: int = 0,
@@ -61,26 +114,16 @@ def run_tiles(
 ) -> TileRun:  # fmt: skip
     """Render the golden model's tiles in hardware; the pixels are for the caller to compare.
 
-    With several slices, tile k goes to slice k modulo their number; counters are sums.
+    Counters are sums over the slices.
     """
-    tables = _tables(image)
-    load_words = sum(_length(columns) for columns in tables.values())
-    tiles = golden.origins.shape[0]
-    suffixes = [""] if p.slices == 1 else [f"_{number}" for number in range(p.slices)]
-    inputs: dict[str, Any] = dict(tables)
-    expect: dict[str, int] = {}
-    memories: list[Memory] = []
-    per_tile = TILE * TILE // p.lanes
-    for number, suffix in enumerate(suffixes):
-        own = np.arange(number, tiles, p.slices)
-        inputs[f"tiles{suffix}"] = {"x": golden.origins[own, 0], "y": golden.origins[own, 1]}
-        inputs[f"samples{suffix}"] = _samples_of(golden, own)
-        expect[f"pixels{suffix}"] = own.size * per_tile
-        memories += _memories(image, p, memory, suffix)
-    work = load_words + golden.samples["cell"].size + int(golden.visits.loaded.sum())
+    fed = tile_stimulus(image, golden, constants, p, memory)
+    dealt = _dealt(golden, p)
+    suffixes = [suffix for suffix, _ in dealt]
+    tiles, per_tile = golden.origins.shape[0], TILE * TILE // p.lanes
+    work = fed.ports["load_words"] + golden.samples["cell"].size + int(golden.visits.loaded.sum())
     run = library.run(
-        inputs, expect=expect, memories=tuple(memories),
-        ports={**{n: constants[n] for n in frame_ports(p)}, "load_words": load_words},
+        fed.inputs, expect={name: _length(columns) for name, columns in fed.pixels.items()},
+        memories=fed.memories, ports=fed.ports,
         times=tuple(f"{n}{s}" for n in ("pixels", "samples") for s in suffixes),
         stall_percent=stall_percent, seed=seed,
         limit_cycles=100_000 + _MOST_CYCLES_PER_ITEM * work, wave=wave, progress=progress,
@@ -89,14 +132,14 @@ def run_tiles(
     pixels = np.zeros((tiles, TILE * TILE, 4), np.int64)
     finish = np.zeros(tiles, np.int64)
     begin = min(int(run.times[f"samples{s}"][0]) for s in suffixes if run.times[f"samples{s}"].size)
-    for number, suffix in enumerate(suffixes):
+    for suffix, own in dealt:
         output = run.outputs[f"pixels{suffix}"]
         assert isinstance(output, dict)
-        for channel, name in enumerate(("red", "green", "blue", "transmittance")):
+        for channel, name in enumerate(_CHANNELS):
             given = np.asarray(output[name], np.int64).reshape(-1, TILE * TILE)
-            pixels[number :: p.slices, :, channel] = given
+            pixels[own, :, channel] = given
         ends = run.times[f"pixels{suffix}"][per_tile - 1 :: per_tile]
-        finish[number :: p.slices] = ends - begin + 1
+        finish[own] = ends - begin + 1
     shown = [f"{m}_{s}" for m in MONITORED for s in ("moved", "stalled", "starved")]
     counters = {n: sum(run.ports[f"{n}{s}"] for s in suffixes) for n in (*shown, *COUNTERS)}
     return TileRun(pixels, finish, int(finish.max(initial=0)), counters, run)

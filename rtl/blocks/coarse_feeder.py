@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -73,6 +75,36 @@ class CoarseFeeder(wiring.Component):
     def latency(self) -> int:
         """Cycles from a record to its item."""
         return 1
+
+    def model(
+        self, contexts: Mapping[str, Any], beats: Any, ports: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Return the items while ``stopped`` and ``stopped_tile`` stay as they are.
+
+        What an end without a record carries of one is masked.
+        """
+        items = np.maximum(contexts["count"], 1)
+        visit = np.repeat(np.arange(items.size), items)
+        rank = np.arange(visit.size) - np.repeat(np.cumsum(items) - items, items)
+        own = {name: np.asarray(column, np.int64)[visit] for name, column in contexts.items()}
+        empty, last = own["count"] == 0, rank + 1 == items[visit]
+        stop = (own["tile"] == ports["stopped_tile"]) & bool(ports["stopped"])
+        goes = ~stop | last
+        record = np.asarray(beats, np.uint64)[np.maximum(np.cumsum(~empty) - 1, 0)]
+        words = {
+            name: np.ma.array((record >> np.uint64(k * _PLACE) & 0xFFFF).astype(np.int64),
+                              mask=empty)[goes]
+            for k, name in enumerate(("x", "y", "z", "size"))
+        }  # fmt: skip
+        flags = {
+            "real": ~empty & ~stop, "end_list": last, "end_tile": last & (own["last"] == 1),
+            "tile": own["tile"],
+        }  # fmt: skip
+        return {"o": {
+            "item": {**words, **{name: own[name][goes] for name in CONTEXT}},
+            "side": {"record": (own["start"] + rank)[goes],
+                     "flags": {name: flag.astype(np.int64)[goes] for name, flag in flags.items()}},
+        }}  # fmt: skip
 
     def elaborate(self, platform: Any) -> Module:
         """Build the join, with a register behind it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
@@ -53,6 +53,10 @@ class FilterBank(wiring.Component):
     def latency(self) -> int:
         """Cycles from an item to its result, without stalls."""
         return self.pipelines[0].latency
+
+    def model(self, i: Mapping[str, Any], ports: Mapping[str, int]) -> dict[str, Any]:
+        """Return the results, with what went beside them."""
+        return {"result": self.pipelines[0].model(i["item"], ports), "side": i["side"]}
 
     def elaborate(self, platform: Any) -> Module:
         """Build the deal, the pipelines and the collection."""

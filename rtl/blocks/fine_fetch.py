@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -82,6 +84,33 @@ class FineFetch(wiring.Component):
     def latency(self) -> int:
         """Cycles from an item without record to its output."""
         return 3
+
+    def model(
+        self, i: Mapping[str, Any], decoded: Mapping[str, Any], ports: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Return requests and items while ``stopped`` and ``stopped_tile`` stay as they are.
+
+        What an end without a record carries of one is masked.
+        """
+        flags = {name: np.asarray(column) for name, column in i["side"]["flags"].items()}
+        real = (flags["real"] == 1) & (i["result"]["keep"] == 1)
+        ends = flags["end_list"] == 1
+        stop = (flags["tile"] == ports["stopped_tile"]) & bool(ports["stopped"])
+        goes = (real | ends) & (~stop | ends)
+        which = np.maximum(np.cumsum(real) - 1, 0)[goes]
+        lacks = ~real[goes]
+        fetched = {name: np.ma.array(column[which], mask=lacks)
+                   for name, column in decoded.items()}  # fmt: skip
+        opacity = fetched.pop("opacity")
+        shown = {**{name: flag[goes] for name, flag in flags.items()},
+                 "real": (real & ~stop)[goes].astype(np.int64)}  # fmt: skip
+        return {
+            "ranges": {"address": i["side"]["record"][real],
+                       "count": np.ones(int(real.sum()), np.int64)},
+            "o": {"item": {**{n: i["result"][n][goes] for n in CARRIED}, **fetched},
+                  "side": {"depth": i["result"]["depth"][goes], "opacity": opacity,
+                           "flags": shown}},
+        }  # fmt: skip
 
     def elaborate(self, platform: Any) -> Module:
         """Build fork, queue and join."""

@@ -6,8 +6,10 @@ voxel with more survivors than a half has words is cut into several lists.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -70,6 +72,33 @@ class ListBuffer(wiring.Component):
     def latency(self) -> int:
         """Cycles from a sorted number to its features."""
         return 1
+
+    def model(self, i: Mapping[str, Any], sorted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keys of all lists and, for the order that ``sorted`` gives, the features.
+
+        The features beside the end of a tile are masked.
+        """
+        kept = (i["flags"]["real"] == 1) & (i["feature"]["mask"] != 0)
+        keys, list_of = self.lists_of(i)
+        bounds = np.searchsorted(list_of, np.arange(list_of.max(initial=-1) + 2))
+        place = bounds[list_of] + sorted["value"]
+        # ends of tiles stand behind all that was kept before them
+        ends = np.cumsum(kept)[i["flags"]["end_tile"] == 1]
+        at = np.insert(place, ends, 0)
+        end = np.insert(np.zeros(place.size, np.int64), ends, 1)
+        feature = {name: np.ma.array(np.append(column[kept], 0)[at], mask=end == 1)
+                   for name, column in i["feature"].items()}  # fmt: skip
+        return {"keys": keys, "o": {"feature": feature, "end": end}}
+
+    def lists_of(self, i: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        """Return the keys of the lists that ``i`` makes, and the number of the list of each."""
+        kept = (i["flags"]["real"] == 1) & (i["feature"]["mask"] != 0)
+        voxel = (np.cumsum(i["flags"]["end_list"]) - i["flags"]["end_list"])[kept]
+        rank = np.arange(voxel.size) - np.searchsorted(voxel, voxel)
+        starts = rank % self.entries == 0
+        last = np.append(starts[1:], True)[: starts.size].astype(np.int64)
+        keys = {"key": i["key"][kept], "value": rank % self.entries, "last": last}
+        return keys, np.cumsum(starts) - 1
 
     def elaborate(self, platform: Any) -> Module:
         """Build the memory between a filling and a reading side."""

@@ -14,13 +14,13 @@ from archsim.rtl.blocks.coarse_filter import CoarseFilter
 from archsim.rtl.blocks.fine_filter import FineFilter
 from archsim.rtl.blocks.placement import Placement
 from archsim.rtl.blocks.render_unit import RenderUnit
-from archsim.rtl.flow.graph import Node
+from archsim.rtl.flow.graph import Graph, Node
 from archsim.rtl.flow.pipeline import Pipeline
 from archsim.rtl.format import FLOAT, Q
 from archsim.rtl.verify.bench import Bench, Bin, Stimulus
 from archsim.rtl.verify.streams import FLOW
 
-__all__ = ["ARITHMETIC_BENCHES", "some_gaussians"]
+__all__ = ["ARITHMETIC_BENCHES", "some_gaussians", "some_items"]
 
 Rng = np.random.Generator
 I64 = np.ndarray[Any, np.dtype[np.int64]]
@@ -36,30 +36,40 @@ def _numbers(rng: Rng, node: Node, n: int) -> I64:
     return np.where(rng.random(n) < 2 / 3, raw, anything)
 
 
+def some_items(rng: Rng, graph: Graph, n: int) -> tuple[dict[str, I64], dict[str, int]]:
+    """Return n items for a graph's inputs, and values of its ports."""
+    fields = {field: _numbers(rng, node, n) for field, node in graph.inputs.items()}
+    return fields, _ports(rng, graph)
+
+
+def _ports(rng: Rng, graph: Graph) -> dict[str, int]:
+    sizes = {port: rng.normal(0, 10) for port in graph.ports}
+    return {port: int(FLOAT.quantize(size)) for port, size in sizes.items()}
+
+
 def _pipeline(name: str, make: Callable[[], Pipeline], bins: dict[str, Bin], **more: Any) -> Bench:
     graph = make().graph
 
     def random(rng: Rng, n: int) -> Stimulus:
-        fields = {field: _numbers(rng, node, n) for field, node in graph.inputs.items()}
-        return Stimulus({"i": fields}, _ports(rng))
-
-    def _ports(rng: Rng) -> dict[str, int]:
-        sizes = {port: rng.normal(0, 10) for port in graph.ports}
-        return {port: int(FLOAT.quantize(size)) for port, size in sizes.items()}
+        fields, ports = some_items(rng, graph, n)
+        return Stimulus({"i": fields}, ports)
 
     def corners() -> list[Stimulus]:
-        """Every field at its ends and around zero, all of them together and in turn."""
+        """Every field at its ends and around zero, together and in turn; ports next to nothing, too."""
         rng = np.random.default_rng(0)
         ends = np.array([0, 1, FLOAT.largest, FLOAT.largest + 1, (1 << FLOAT.width) - 1])
         stimuli = []
-        for turn in range(2):
+        for turn in range(3):
             fields = {}
             for field, node in graph.inputs.items():
                 q = node.shape
                 values = np.array([q.low, -1 % (q.high + 1), 0, 1, q.high]) if isinstance(
                     q, Q) else ends  # fmt: skip
                 fields[field] = np.resize(values, 25) if not turn else rng.choice(values, 2000)
-            stimuli.append(Stimulus({"i": fields}, _ports(rng)))
+            ports = _ports(rng, graph)
+            if turn == 2:
+                ports = {port: int(rng.choice([0, 1, 1 << FLOAT.m])) for port in ports}
+            stimuli.append(Stimulus({"i": fields}, ports))
         return stimuli
 
     return Bench(name, make, random, corners, {**FLOW, **bins}, **more)
@@ -105,11 +115,19 @@ def some_gaussians(rng: Rng, count: int) -> Stimulus:
     return Stimulus({"i": {"feature": feature, "end": end}})
 
 
-def _empty_tiles() -> list[Stimulus]:
-    stimulus = some_gaussians(np.random.default_rng(0), 40)
-    columns: Any = stimulus.inputs["i"]
+def _short_tiles() -> list[Stimulus]:
+    """Tiles of no Gaussian, and of one that is opaque where the tile is."""
+    empty, opaque = (some_gaussians(np.random.default_rng(0), 40) for _ in range(2))
+    columns: Any = empty.inputs["i"]
     columns["end"] = np.array([1, 1, 0, 1] * 10)
-    return [stimulus]
+    columns = opaque.inputs["i"]
+    columns["end"] = np.array([0, 1] * 20)
+    columns["feature"] |= {
+        "mean_x": np.full(40, MEAN.quantize(8.0)), "mean_y": np.full(40, MEAN.quantize(8.0)),
+        "slope": np.zeros(40, np.int64), "shift_x": np.full(40, 5), "shift_y": np.full(40, 5),
+        "opacity": 255 - np.arange(40) // 8, "mask": np.full(40, 15),
+    }  # fmt: skip
+    return [empty, opaque]
 
 
 def _render(lanes: int) -> Bench:
@@ -118,7 +136,7 @@ def _render(lanes: int) -> Bench:
         f"render-unit-{lanes}",
         lambda: RenderUnit(lanes=lanes),
         some_gaussians,
-        _empty_tiles,
+        _short_tiles,
         {
             **FLOW,
             "early stop: a subtile skipped because all its pixels are done": lambda seen: (

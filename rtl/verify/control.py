@@ -12,7 +12,7 @@ from archsim.rtl.blocks.tile_controller import TileController
 from archsim.rtl.blocks.voxel_sorter import VoxelSorter
 from archsim.rtl.format import FLOAT
 from archsim.rtl.tools.library import Memory
-from archsim.rtl.verify.bench import Batches, Bench, Seen, Stimulus
+from archsim.rtl.verify.bench import Bench, Seen, Stimulus
 from archsim.rtl.verify.streams import FLOW
 
 __all__ = ["CONTROL_BENCHES"]
@@ -104,25 +104,28 @@ def _ranges(rng: Rng, n: int) -> Stimulus:
     data = rng.integers(0, 256, 8 << _ADDRESS_BITS).astype(np.uint8)
     latency = rng.integers(1, 40, 1000)
     memory = Memory(data, "request", "response", latency_cycles=latency, outstanding=4)
-    return Stimulus({"i": {"address": address, "count": count}}, memories=(memory,))
+    return _read({"address": address, "count": count}, memory)
 
 
-def _read(component: Any, stimulus: Stimulus) -> Batches:
-    ranges: Any = stimulus.inputs["i"]
-    (memory,) = stimulus.memories
+def _reader() -> MemoryReader:
+    return MemoryReader(width=64, address_bits=_ADDRESS_BITS, count_bits=_COUNT_BITS,
+                        burst=_BURST, depth=64)  # fmt: skip
+
+
+def _read(ranges: dict[str, Any], memory: Memory) -> Stimulus:
     words = memory.data.view(np.uint64)
     parts = [words[a : a + c] for a, c in zip(ranges["address"], ranges["count"])]
-    return {"request": component.model(ranges), "o": np.concatenate(parts)}
+    leaves = {"request": _reader().model(ranges), "o": np.concatenate(parts)}
+    return Stimulus({"i": ranges}, memories=(memory,), leaves=leaves)
 
 
 def _whole_bursts() -> list[Stimulus]:
     """Ranges that end with a burst, at the memory's first and last word."""
-    stimulus = _ranges(np.random.default_rng(0), 30)
+    (memory,) = _ranges(np.random.default_rng(0), 30).memories
     size = 1 << _ADDRESS_BITS
     count = np.array([_BURST, 2 * _BURST, 1, _BURST + 1, _BURST - 1, (1 << _COUNT_BITS) - 1])
     address = np.array([0, size - 2 * _BURST, size - 1, 5, 0, 77])
-    ranges: Any = {"address": address, "count": count}
-    return [Stimulus({"i": ranges}, memories=stimulus.memories)]
+    return [_read({"address": address, "count": count}, memory)]
 
 
 def _overflow(seen: Seen) -> bool:
@@ -144,10 +147,7 @@ CONTROL_BENCHES: tuple[Bench, ...] = (
         bins=FLOW, cannot_toggle=_ALWAYS_TAKEN,
     ),
     Bench(
-        "memory-reader",
-        lambda: MemoryReader(width=64, address_bits=_ADDRESS_BITS, count_bits=_COUNT_BITS,
-                             burst=_BURST, depth=64),
-        _ranges, _whole_bursts, FLOW, expect=_read,
+        "memory-reader", _reader, _ranges, _whole_bursts, FLOW,
         cannot_toggle={"response.ready": "room is set aside before beats are asked for"},
     ),
 )  # fmt: skip

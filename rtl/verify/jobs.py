@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from archsim.rtl.tools.cocotb_runner import build_bench, run_bench
-from archsim.rtl.tools.columns import Columns, leaves, pack
+from archsim.rtl.tools.columns import Columns, count, leaves, pack
 from archsim.rtl.tools.interface import Interface, Stream, describe
 from archsim.rtl.tools.library import Memory
 from archsim.rtl.verify.assembly import Assembly
@@ -82,17 +82,19 @@ def _job(bench: Bench, component: Any, stimulus: Stimulus, seed: int) -> dict[st
         "prefix": f"{_member(bench)}__",
         "inputs": _numbers(interface, "in", stimulus.inputs),
         "outputs": _numbers(interface, "out", must),
+        "compared": {s.name: _compared(s, must[s.name]) for s in interface.side("out")},
+        "may_skip": bench.may_skip,
         "ports": dict(stimulus.ports),
         "first": stimulus.first,
         "reset": not bench.no_reset,
         "memories": [_memory(interface, memory) for memory in stimulus.memories],
         "seed": seed,
-        "limit": bench.limit_cycles_per_beat * (max(map(_length, must.values())) + 100),
+        "limit": bench.limit_cycles_per_beat * (max(map(count, must.values())) + 100),
     }
 
 
 def _memory(interface: Interface, memory: Memory) -> dict[str, Any]:
-    """Return a memory as its beats and the places of a request's fields."""
+    """Return a memory as its beats by address, without zeros, and a request's fields' places."""
     streams = {s.name: s for s in interface.streams}
     fields = {
         str(leaf): (leaf.offset, leaf.width) for leaf in leaves(streams[memory.request].shape)
@@ -102,12 +104,11 @@ def _memory(interface: Interface, memory: Memory) -> dict[str, Any]:
         "request": memory.request,
         "response": memory.response,
         "fields": fields,
-        "beats": [int.from_bytes(beat.tobytes(), "little") for beat in beats],
+        "beats": {
+            int(at): int.from_bytes(beats[at].tobytes(), "little")
+            for at in np.flatnonzero(beats.any(axis=1))
+        },
     }
-
-
-def _length(columns: Columns) -> int:
-    return len(next(iter(columns.values()))) if isinstance(columns, Mapping) else len(columns)
 
 
 def _numbers(interface: Interface, side: Any, batches: Mapping[str, Columns]) -> dict[str, Any]:
@@ -119,3 +120,16 @@ def _payloads(stream: Stream, columns: Columns | None) -> list[int]:
         return []
     raw: np.ndarray[Any, Any] = pack(stream.shape, columns)
     return [int.from_bytes(beat.tobytes(), "little") for beat in raw]
+
+
+def _compared(stream: Stream, columns: Columns) -> list[int]:
+    """Return the bits of each beat that the model does not mask."""
+    known = [(1 << stream.width) - 1] * count(columns)
+    for leaf in leaves(stream.shape) if stream.width else []:
+        part: Any = columns
+        for name in leaf.names:
+            part = part[name]
+        masked = np.ma.getmaskarray(part)[(slice(None), *leaf.indices)]
+        for beat in np.unique(np.nonzero(masked)[0]):
+            known[beat] &= ~(((1 << leaf.width) - 1) << leaf.offset)
+    return known

@@ -70,7 +70,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("(exponent_a == 0) | (exponent_b == 0)", "(exponent_a == 0) & (exponent_b == 0)"),
     ],
     ("placement", "flow.units"): [
-        ("Mux(exponent == 0, Const(0, _M + 1), high)", "high"),
+        ("Mux(exponent_small == 0, Const(0, _M + 1), low)", "low"),
         ("amount.insert(0, empty)", "amount.append(empty)"),
     ],
     ("fine-filter", "flow.units"): [

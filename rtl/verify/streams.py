@@ -14,7 +14,7 @@ from archsim.rtl.blocks.skid_buffer import SkidBuffer
 from archsim.rtl.blocks.sorter import BitonicSorter
 from archsim.rtl.verify.bench import Bench, Bin, Seen, Stimulus
 
-__all__ = ["STREAM_BENCHES", "lists_of"]
+__all__ = ["FLOW", "STREAM_BENCHES", "flow", "lists_of"]
 
 Rng = np.random.Generator
 WORD = data.StructLayout({"a": signed(21), "b": data.ArrayLayout(13, 3)})
@@ -41,11 +41,15 @@ def _starved(name: str) -> Bin:
     return lambda seen: seen.run.streams[name].starved > 0
 
 
-FLOW: dict[str, Bin] = {
-    "input held up": _held_up("i"),
-    "output held up": _held_up("o"),
-    "output starved": _starved("o"),
-}
+def flow(*inputs: str, outputs: tuple[str, ...] = ("o",)) -> dict[str, Bin]:
+    """Return the bins of every block's streams: each held up, each output starved."""
+    return {
+        **{f"{name} held up": _held_up(name) for name in (*inputs, *outputs)},
+        **{f"{name} starved": _starved(name) for name in outputs},
+    }
+
+
+FLOW = flow("i")
 
 
 def _fifo(depth: int) -> Bench:
