@@ -38,7 +38,7 @@ class UnitCycles:
     subtile
         A Gaussian in a subtile.
     drain
-        From a tile's end marker to its last pixel, without waiting for the output.
+        From a tile's end marker to its last pixel, both counted, without waiting for the output.
     sorter_keys
         Of the sorting network.
     """

@@ -96,6 +96,8 @@ class DoubleBuffer(wiring.Component):
             read.addr.eq(Cat(ahead, half)),
             self.o.valid.eq(offering),
             Value.cast(self.o.payload).eq(read.data),
+        ]
+        m.d.sync += [
             Assert(~offering | holds[draining], "an empty half is drained"),
             Assert(~write.en | ~holds[filling], "a full half is filled"),
         ]

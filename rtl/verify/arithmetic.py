@@ -55,7 +55,7 @@ def _pipeline(name: str, make: Callable[[], Pipeline], bins: dict[str, Bin], **m
         return Stimulus({"i": fields}, ports)
 
     def corners() -> list[Stimulus]:
-        """Every field at its ends and around zero, together and in turn; ports next to nothing, too."""
+        """Every field at its ends and around zero, together and in turn; then tiny ports."""
         rng = np.random.default_rng(0)
         ends = np.array([0, 1, FLOAT.largest, FLOAT.largest + 1, (1 << FLOAT.width) - 1])
         stimuli = []

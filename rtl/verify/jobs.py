@@ -17,7 +17,7 @@ from archsim.rtl.tools.library import Memory
 from archsim.rtl.verify.assembly import Assembly
 from archsim.rtl.verify.bench import Bench, Stimulus, expected
 
-__all__ = ["JOBS_VARIABLE", "JobResult", "read_jobs", "run_jobs"]
+__all__ = ["JOBS_VARIABLE", "JobResult", "job_of", "read_jobs", "run_jobs", "write_result"]
 
 JOBS_VARIABLE = "ARCHSIM_RTL_JOBS"
 _MODULE = "archsim.rtl.verify.cocotb_streams"
@@ -46,7 +46,10 @@ def run_jobs(
     """
     rows = list(given)
     blocks = {_member(bench): bench.make() for bench, _ in rows}
-    jobs = [_job(bench, blocks[_member(bench)], stimulus, seed) for bench, stimulus in rows]
+    jobs = [
+        job_of(bench, blocks[_member(bench)], stimulus, seed, prefix=f"{_member(bench)}__")
+        for bench, stimulus in rows
+    ]
     build = build_bench(Assembly(blocks))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "jobs.pickle").write_bytes(pickle.dumps(jobs))
@@ -74,12 +77,18 @@ def _member(bench: Bench) -> str:
     return bench.name.replace("-", "_")
 
 
-def _job(bench: Bench, component: Any, stimulus: Stimulus, seed: int) -> dict[str, Any]:
+def job_of(
+    bench: Bench, component: Any, stimulus: Stimulus, seed: int, *, prefix: str = ""
+) -> dict[str, Any]:
+    """Return what a simulator has to do with a block, as plain numbers.
+
+    ``prefix`` stands before the names of its ports.
+    """
     interface = describe(component)
     must = expected(bench, component, stimulus)
     return {
         "name": bench.name,
-        "prefix": f"{_member(bench)}__",
+        "prefix": prefix,
         "inputs": _numbers(interface, "in", stimulus.inputs),
         "outputs": _numbers(interface, "out", must),
         "compared": {s.name: _compared(s, must[s.name]) for s in interface.side("out")},

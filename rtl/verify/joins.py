@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,17 @@ def _floats(rng: Rng, names: tuple[str, ...] | list[str], n: int) -> dict[str, A
 def _stop(rng: Rng, tile: Any) -> dict[str, int]:
     """Return ports that say, every other time, that one of the tiles needs nothing more."""
     return {"stopped": int(rng.random() < 0.5), "stopped_tile": int(rng.choice(tile))}
+
+
+def _stopped_tile(make: Callable[[Rng, int], Stimulus], tiles: Callable[[Any], Any]) -> Any:
+    """Return directed stimuli in which the tile of most items is stopped."""
+
+    def directed() -> list[Stimulus]:
+        given = make(np.random.default_rng(0), 400)
+        most = int(np.bincount(tiles(given.inputs)).argmax())
+        return [replace(given, ports={"stopped": 1, "stopped_tile": most})]
+
+    return directed
 
 
 def _flags(rng: Rng, n: int) -> dict[str, Any]:
@@ -139,6 +152,7 @@ def _tile_of_nothing(seen: Seen) -> bool:
 JOIN_BENCHES: tuple[Bench, ...] = (
     Bench(
         "coarse-feeder", CoarseFeeder, _visits,
+        _stopped_tile(_visits, lambda given: given["contexts"]["tile"]),
         bins={
             **flow("contexts", "beats"),
             "a voxel without records": _an_end_without_record,
@@ -152,6 +166,7 @@ JOIN_BENCHES: tuple[Bench, ...] = (
     ),
     Bench(
         "fine-fetch", _fetch, _found,
+        _stopped_tile(_found, lambda given: given["i"]["side"]["flags"]["tile"]),
         bins={
             **flow("i", "decoded"),  # a range is offered only where it is taken
             "rejected": _rejected,

@@ -35,6 +35,10 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("with m.If(smaller > larger):", "with m.If(smaller[1:] > larger[1:]):"),
         ("(a, b) if not a & block else (b, a)", "(a, b)"),
     ],
+    ("bitonic-network", "blocks.sorting.network"): [
+        ("valid | self.bitonic.valid", "valid"),
+        ("low ^ distance", "low ^ (distance | 1)"),
+    ],
     ("sorter", "blocks.sorting.collector"): [
         ("empty[n].eq(empty[n - 1] | self.o.valid)", "empty[n].eq(empty[n - 1])"),
         ("taken.eq(Mux(ends, 0, taken + 1))", "taken.eq(taken + 1)"),
@@ -63,7 +67,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("(time - made - 1) // self.plan.interval", "(time - made) // self.plan.interval"),
     ],
     ("coarse-filter", "flow.units"): [
-        ("apart > 31", "apart > 63"),
+        ("apart[5:].any()", "apart[6:].any()"),
         ("wide - aligned, wide + aligned", "wide + aligned, wide + aligned"),
         ("carry = product[2 * _M + 1]", "carry = product[2 * _M]"),
         ("over = exponent >= (1 << _E)", "over = exponent > (1 << _E)"),
@@ -71,11 +75,12 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     ("placement", "flow.units"): [
         ("Mux(exponent_small == 0, Const(0, _M + 1), low)", "low"),
-        ("amount.insert(0, empty)", "amount.append(empty)"),
+        ("Cat(Mux(some_high, above, below), ~some_high)",
+         "Cat(Mux(some_high, above, below), some_high)"),
     ],
     ("fine-filter", "flow.units"): [
-        ("Mux(value > q.high, Const(q.high, most), value[:most])", "value[:most]"),
-        ("exponent3 = FLOAT.bias - 1 - half + one", "exponent3 = FLOAT.bias - half + one"),
+        ("Mux(over2, Const(q.high, most), value)", "value"),
+        ("moved = FLOAT.bias - 1 - half + one", "moved = FLOAT.bias - half + one"),
     ],
     ("render-unit-8", "blocks.render_unit"): [
         ("add_c = passed_c & ~stop", "add_c = passed_c"),
@@ -115,6 +120,43 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("address.eq(address + size)", "address.eq(address + 1)"),
         ("room.eq(room - Mux(fire, size, 0) + freed)", "room.eq(room - Mux(fire, size, 0))"),
         ("left.eq(left - size)", "left.eq(left - self.burst + 1)"),
+    ],
+    ("coarse-feeder", "blocks.coarse_feeder"): [
+        ("(ready | (stop & ~last))", "ready"),
+        ("send.eq(take & (~stop | last))", "send.eq(take)"),
+        ("self.contexts.ready.eq(take & last)", "self.contexts.ready.eq(take)"),
+        ("out.side.record.eq(context.start + index)", "out.side.record.eq(context.start)"),
+        ("empty.eq(context.count == 0)", "empty.eq(0)"),
+    ],
+    ("coarse-bank", "blocks.filter_bank"): [
+        ("self.i.ready.eq(pipeline.i.ready & side.i.ready)", "self.i.ready.eq(pipeline.i.ready)"),
+        ("side.o.ready.eq(self.o.ready & pipeline.o.valid)", "side.o.ready.eq(self.o.ready)"),
+        ("collected.eq(_next(collected, copies))", "collected.eq(0)"),
+    ],
+    ("fine-fetch", "blocks.fine_fetch"): [
+        ("real.eq(flags.real & result.keep)", "real.eq(flags.real)"),
+        ("self.i.ready.eq(~wanted | both)", "self.i.ready.eq(both)"),
+        ("self.decoded.ready.eq(take & head.flags.real)", "self.decoded.ready.eq(take)"),
+        ("(self.decoded.valid | ~head.flags.real)", "self.decoded.valid"),
+        ("flags.real.eq(head.flags.real & ~stop)", "flags.real.eq(head.flags.real)"),
+    ],
+    ("list-buffer", "blocks.list_buffer"): [
+        ("full.eq(count == self.entries - 1)", "full.eq(count == self.entries)"),
+        ("self.keys.payload.last.eq(closing)", "self.keys.payload.last.eq(0)"),
+        ("room.eq((count != 0) | free.bit_select(half, 1))", "room.eq(1)"),
+        ("end_tile.eq(payload.flags.end_tile)", "end_tile.eq(0)"),
+        ("m.d.comb += given.eq(1 << half)", "m.d.comb += given.eq(1)"),
+        ("self.o.valid.eq(commands.payload.end_tile)", "self.o.valid.eq(1)"),
+    ],
+    ("top", "blocks.slice"): [
+        ("wanted.eq((flags.real & coarse.o.payload.result.keep) | flags.end_list)",
+         "wanted.eq(flags.real & coarse.o.payload.result.keep)"),
+        ("visit.valid & all_ready & ~empty", "visit.valid & ~empty"),
+        ("self.samples.ready.eq(self.voxels.i.ready & complete)",
+         "self.samples.ready.eq(self.voxels.i.ready)"),
+        ("m.d.sync += tile.eq(tile + 1)", "m.d.sync += tile.eq(tile + 2)"),
+        ("placement.o.ready.eq(contexts.i.ready & beside.o.valid)",
+         "placement.o.ready.eq(contexts.i.ready)"),
     ],
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Mutant", "in_force"]
+__all__ = ["Mutant", "changed_source", "in_force"]
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,33 @@ class Mutant:
         return f"{self.bench}: {self.old} -> {self.new}"
 
 
-@contextlib.contextmanager
-def in_force(mutant: Mutant) -> Iterator[None]:
-    """Let the module's functions run the changed source.
+def changed_source(mutant: Mutant) -> str:
+    """Return the module's source with the bug in it.
 
     Raises :class:`ValueError` when the text does not occur exactly once.
     """
-    module = importlib.import_module(f"archsim.rtl.{mutant.module}")
-    file = Path(str(module.__file__))
+    file = _file(mutant)
     source = file.read_text()
     if source.count(mutant.old) != 1:
         raise ValueError(
             f"{file.name}: {mutant.old!r} occurs {source.count(mutant.old)} times, not once"
         )
+    return source.replace(mutant.old, mutant.new)
+
+
+def _file(mutant: Mutant) -> Path:
+    return Path(str(importlib.import_module(f"archsim.rtl.{mutant.module}").__file__))
+
+
+@contextlib.contextmanager
+def in_force(mutant: Mutant) -> Iterator[None]:
+    """Let the module's functions run the changed source (see :func:`changed_source`)."""
+    source, file = changed_source(mutant), _file(mutant)
+    module = importlib.import_module(f"archsim.rtl.{mutant.module}")
     changed = types.ModuleType(f"{module.__name__}_mutant")
     changed.__file__ = str(file)
     # amaranth and dataclasses look their module up
-    exec(compile(source.replace(mutant.old, mutant.new), str(file), "exec"), _named(changed))
+    exec(compile(source, str(file), "exec"), _named(changed))
     before = _functions(module)
     after = _functions(changed)
     codes = {name: function.__code__ for name, function in before.items()}

@@ -12,6 +12,7 @@ from archsim.rtl.blocks.double_buffer import DoubleBuffer
 from archsim.rtl.blocks.fifo import StreamFifo
 from archsim.rtl.blocks.skid_buffer import SkidBuffer
 from archsim.rtl.blocks.sorter import BitonicSorter
+from archsim.rtl.blocks.sorting.network import BitonicNetwork
 from archsim.rtl.verify.bench import Bench, Bin, Seen, Stimulus
 
 __all__ = ["FLOW", "STREAM_BENCHES", "flow", "lists_of"]
@@ -118,6 +119,23 @@ def _has_length(length: int) -> Bin:
     return happened
 
 
+NETWORK_WIDTH, NETWORK_BITS = 16, 5
+
+
+def _sets(rng: Rng, n: int) -> Stimulus:
+    sets = rng.integers(0, 1 << NETWORK_BITS, (n, NETWORK_WIDTH))
+    return Stimulus({"i": sets, "bitonic": sets[:0]})
+
+
+def _bitonic_sets() -> list[Stimulus]:
+    """Sets that rise and then fall, turned round at random."""
+    sets: Any = _sets(np.random.default_rng(0), 500).inputs["i"]
+    ends = np.random.default_rng(1).integers(0, NETWORK_WIDTH, len(sets))
+    shaped = [np.roll(np.concatenate([np.sort(one[:end]), -np.sort(-one[end:])]), end)
+              for one, end in zip(sets, ends)]  # fmt: skip
+    return [Stimulus({"i": sets[:0], "bitonic": np.array(shaped)})]
+
+
 STREAM_BENCHES: tuple[Bench, ...] = (
     _fifo(1),
     _fifo(4),
@@ -135,6 +153,13 @@ STREAM_BENCHES: tuple[Bench, ...] = (
         random=_packets,
         directed=_directed_packets,
         bins={**FLOW, "both halves full": _held_up("i")},
+    ),
+    Bench(
+        name="bitonic-network",
+        make=lambda: BitonicNetwork(width=NETWORK_WIDTH, bits=NETWORK_BITS),
+        random=_sets,
+        directed=_bitonic_sets,
+        bins={"o starved": _starved("o")},
     ),
     Bench(
         name="sorter",

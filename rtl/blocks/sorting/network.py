@@ -5,6 +5,8 @@ K. E. Batcher, "Sorting networks and their applications", AFIPS 1968.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from amaranth.hdl import Assert, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
@@ -70,6 +72,10 @@ class BitonicNetwork(wiring.Component):
         """Cycles of a bitonic sequence."""
         return self.width.bit_length() - 1
 
+    def model(self, i: Any, bitonic: Any) -> dict[str, Any]:
+        """Return the sets in order, where all come by one of the two ways."""
+        return {"o": np.sort(np.concatenate([i, bitonic]), axis=1)}
+
     def elaborate(self, platform: object) -> Module:
         """Describe the hardware."""
         m = Module()
@@ -103,7 +109,3 @@ class BitonicNetwork(wiring.Component):
             *(self.o.payload[n].eq(items[n]) for n in range(self.width)),
         ]
         return m
-
-    def model(self, i: np.ndarray) -> np.ndarray:
-        """Return sets ``(n, width)`` in ascending order."""
-        return np.sort(i, axis=1)
