@@ -138,7 +138,8 @@ def _compared(stream: Stream, columns: Columns) -> list[int]:
         part: Any = columns
         for name in leaf.names:
             part = part[name]
-        masked = np.ma.getmaskarray(part)[(slice(None), *leaf.indices)]
+        place: tuple[Any, ...] = (slice(None), *leaf.indices)
+        masked = np.ma.getmaskarray(part)[place]
         for beat in np.unique(np.nonzero(masked)[0]):
             known[beat] &= ~(((1 << leaf.width) - 1) << leaf.offset)
     return known

@@ -130,7 +130,7 @@ def _fill_spare_bits(rng: Rng, memory: Memory, places: Any) -> None:
     memory.data.view(np.uint64)[places] |= bits << np.uint64(spare.offset)
 
 
-def _whole_table(rng: Rng, name: str, used: Columns) -> Columns:
+def _whole_table(rng: Rng, name: str, used: Columns) -> Any:
     """Return a table in random order, with anything in the words that the scene does not use."""
     if name not in _KEYS:
         return _joined(used, None, rng.permutation(count(used)))
