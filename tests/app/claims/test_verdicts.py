@@ -189,7 +189,7 @@ def test_the_table_of_nodes_states_factors_and_what_stays(tmp_path, monkeypatch)
         name: SimpleNamespace(frames=[gpu if name == "orin-nx" else frame]) for name in systems
     })  # fmt: skip
     section = node_section(bench("streaminggs", tmp_path))
-    rows = {row[0]: row[1:] for row in section.rows}
+    rows = {row[0].replace("\u00a0", " "): row[1:] for row in section.rows}
     assert list(rows) == ["32 nm", "28 nm", "22 nm", "16 nm", "12 nm", "8 nm", "7 nm"]
     area, _ = machine_area("streaminggs")
     assert float(rows["32 nm"][1].split()[0]) == pytest.approx(area.value, abs=0.01)
