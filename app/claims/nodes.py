@@ -70,7 +70,8 @@ def node_section(bench: Bench) -> Section:
     for node in (own, *(n for n in NODES_NM if n < own)):
         chip = chip_energy_pj(frame.energy_by_component_pj, own, node)
         rows.append((
-            f"{node:g}\u00a0nm", _span(area_factor(own, node)), _span(area * area_factor(own, node)),
+            f"{node:g}\u00a0nm", _span(area_factor(own, node)),
+            _span(area * area_factor(own, node)),
             _span(energy_factor(own, node)), _span(chip * (1 / frame.time_ps)),
             _span((chip + outside) * 1e-9), _saving(found, chip + outside),
         ))  # fmt: skip
