@@ -20,6 +20,8 @@ __all__ = ["Bench"]
 
 _WORKLOAD_OF = "streaminggs"  # run configuration whose workload a scene starts from
 
+_INDEX = ("lod-meta", "meta", "point_cloud")  # files that their folder names
+
 #: A system as a run configuration has it.
 System = Mapping[str, Any]
 
@@ -60,7 +62,9 @@ class Bench:
         if self._scene is not None:
             size = {key: listed[0].workload[key] for key in ("resolution",)
                     if key in listed[0].workload}  # fmt: skip
-            name = f"{Path(self._scene).stem.removeprefix('builtin:')}"
+            path = Path(self._scene)
+            name = path.parent.name if path.stem in _INDEX else path.stem
+            name = (name or path.stem).removeprefix("builtin:")
             workload = {"scene": self._scene, **self._lod, **size}
             return [ClaimScene(name=name, workload=workload)]
         return [one for one in listed if one.data is None or self._real(one) is not None]

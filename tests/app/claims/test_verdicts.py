@@ -118,7 +118,8 @@ def test_scenes_follow_what_is_at_hand(tmp_path):
     assert one.workload(only)["scene"] == "builtin:object"
     assert one.workload(only)["resolution"] == [800, 800]
     assert one.left_out("default") == []
-    coarse = bench("streaminggs", tmp_path, scene="lod-meta.json", lod=2)
+    coarse = bench("streaminggs", tmp_path, scene="playbot/lod-meta.json", lod=2)
+    assert [scene.name for scene in coarse.scenes("default")] == ["playbot"]
     assert coarse.workload(coarse.scenes("default")[0])["lod"] == 2
     with pytest.raises(ConfigError, match=r"--lod: of which scene\?\n.*--scene"):
         bench("streaminggs", tmp_path, lod=2)
@@ -241,6 +242,35 @@ def test_the_loss_of_a_model_follows_its_own_error(tmp_path):
     assert _loss([27, 30, 33], 50.0).value == pytest.approx(0.0432, abs=1e-4)
     assert _loss([27, 30, 33], None).high == 0.0
     assert "psnr_loss" in MEASURES
+
+
+def test_figures_after_fine_tuning_stand_beside_those_before_with_their_reason(
+    tmp_path, monkeypatch
+):
+    def result(name):
+        tuned = name == "finetuned"
+        counts = {f"misordered_{by}_fraction": 0.15 if tuned else 0.4
+                  for by in ("group", "size", "pixel")}  # fmt: skip
+        errors = {"order": {"psnr_db": 48.5}, "coverage": {"psnr_db": None}}
+        quality = {"psnr_db": 44.0 if tuned else 36.0, "errors": errors}
+        return SimpleNamespace(workload_counts=counts, quality=quality)
+
+    monkeypatch.setattr(Bench, "on", lambda self, scene, systems: {n: result(n) for n in systems})
+    tried = bench("streaminggs", tmp_path, scene="biker.ply", finetuned=tmp_path / "scene.ply")
+    ids = ["misorder-group", "misorder-pixel", "psnr-loss"]
+    group, pixel, loss = evaluate(tried, chosen_claims(tried, ids))
+    assert [row.verdict for row in (group, pixel, loss)] == ["outside"] * 3
+    assert pixel.ours.value == pytest.approx(15)
+    assert "before fine-tuning: biker 40.0 %" in pixel.reason
+    assert "behind a deeper one of another voxel" in group.reason
+    assert "over their voxel's border" in pixel.reason
+    assert loss.ours.value == pytest.approx(0.1695, abs=1e-3)  # 44 dB against 30
+    for words in ("44.0 dB (order alone 48.5 dB, coverage alone exact)", "before: biker 0.973 dB"):
+        assert words in loss.reason
+    without = bench("streaminggs", tmp_path, scene="biker.ply")
+    rows = evaluate(without, chosen_claims(without, ids))
+    assert [row.verdict for row in rows] == ["no-data"] * 3
+    assert all("--finetuned" in row.reason for row in rows)
 
 
 def test_the_map_tells_where_each_statement_holds():
