@@ -77,6 +77,30 @@ def test_a_gpu_runs_in_its_default_mode_unless_told():
     slow = simulate(work, machine, "10W", "front")
     assert slow.time_ps > default.time_ps
     assert default.energy_by_component_pj["gpu/instructions"].value > 0
+    rails, parts = default.energy_by_rail_pj, default.energy_by_component_pj
+    assert set(rails) == set(machine.rails)
+    assert sum(e.value for e in rails.values()) == pytest.approx(
+        sum(e.value for e in parts.values())
+    )
+    assert simulate(program(), load_machine("gscore"), None, "front").energy_by_rail_pj == {}
+
+
+def test_a_gpu_gathers_writes_as_its_own_controller_does():
+    """Copies in pieces turn the bus less often behind a deep buffer than behind a shallow one."""
+    place = "memory.controller.write_entries.value"
+    gpu, shallow = (load_machine("orin-nx-16gb", changes={place: (n, "test")}) for n in (4096, 16))
+
+    def copied(dram):
+        now = 0
+        for piece in range(64):
+            run = np.array([piece * 65536]), np.array([65536])
+            now = dram.serve(now, *run, False)
+            now = dram.serve(now, run[0] + 2**26, run[1], True)
+        return now
+
+    assert copied(row_dram(gpu, "MAXN")) < copied(row_dram(shallow, "MAXN"))
+    plain = [copied(row_dram(m, "MAXN", own_controller=False)) for m in (gpu, shallow)]
+    assert plain[0] == plain[1]  # the controller that the row model's error is stated against
 
 
 def test_a_buffer_that_moves_more_than_its_ports_is_refused():
