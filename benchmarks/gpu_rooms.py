@@ -32,9 +32,14 @@ from archsim.traces.trace import Trace
 ROOMS = ("room-near", "room-far")
 HD, FULL_HD, QHD = (1280, 720), (1920, 1080), (2560, 1440)
 NX, NX_15W = ("orin-nx-16gb", "MAXN"), ("orin-nx-16gb", "15W")
+XAVIER_NX = ("xavier-nx", "15W")
 NANO, AGX, RTX_3090 = ("orin-nano-8gb", "15W"), ("agx-orin-64gb", "MAXN"), ("rtx-3090", None)
 #: resolution -> the systems that are simulated at it
-SYSTEMS = {HD: (NX, NX_15W, NANO), FULL_HD: (NX, NX_15W, NANO, RTX_3090), QHD: (NX, NX_15W, AGX)}
+SYSTEMS = {
+    HD: (NX, NX_15W, NANO, XAVIER_NX),
+    FULL_HD: (NX, NX_15W, NANO, RTX_3090),
+    QHD: (NX, NX_15W, AGX),
+}
 #: machine and mode, resolution, what was published, frames per second or GB of a frame
 PUBLISHED = (
     (NX, FULL_HD, "2 FPS (StreamingGS, second-hand)", "fps", 2.0),
@@ -48,6 +53,8 @@ PUBLISHED = (
 )
 #: Orin Nano, MipNeRF-360: shares of projection, sort and raster (axis-shared 3DGS, ISCA 2026)
 NANO_SPLIT = "14 / 25 / 61 %"
+#: Xavier NX, the same shares (GSCore, figure 2b, second-hand)
+XAVIER_SPLIT = "4-15 / 20-35 / 55-75 %"
 STAGES = ("projection", "sort", "raster")
 #: stage of a kernel or stream's first word; all others are projection
 _STAGE = {"sort": "sort", "ranges": "sort", "render": "raster"}
@@ -192,7 +199,7 @@ def main() -> None:
                   f"{counts['visible']:,} visible, {counts['pairs']:,} pairs")  # fmt: skip
             rows += simulated(room, size, trace)
     print("\nshares of time and of DRAM bytes: projection / sort / raster; published for Orin Nano "
-          f"on MipNeRF-360: {NANO_SPLIT} of the time\n")  # fmt: skip
+          f"on MipNeRF-360: {NANO_SPLIT} of the time, for Xavier NX: {XAVIER_SPLIT}\n")  # fmt: skip
     show(frames_table(rows), markdown=chosen.markdown)
     show(implied_table(rows), markdown=chosen.markdown)
 
