@@ -34,7 +34,9 @@ COARSE = {"streaminggs": {"voxel_size": "extent/6", "max_tasks": 1000}}
 
 
 def method_of(machine):
-    return "tile-raster" if isinstance(machine, Gpu) else machine.name.removesuffix("-16")
+    variants = ("-16", "-pair-filter")  # of an accelerator, with its method
+    name = "tile-raster" if isinstance(machine, Gpu) else machine.name
+    return name.removesuffix(variants[0]).removesuffix(variants[1])
 
 
 @pytest.fixture(scope="module")
