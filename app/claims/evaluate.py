@@ -47,4 +47,10 @@ def evaluate(bench: Bench, claims: Sequence[Claim]) -> list[Row]:
     for kind, together in wanted.items():
         if together:
             bench.results(kind, together)
-    return [judge(claim, measures[claim.measure].take(bench, claim.arguments)) for claim in claims]
+    return [
+        judge(
+            claim,
+            measures[claim.measure].take(bench, {**claim.arguments, "up_to": claim.up_to}),
+        )
+        for claim in claims
+    ]

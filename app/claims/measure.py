@@ -20,7 +20,10 @@ _NAMES = ("of", "over", "among")  # arguments that name systems
 
 @dataclass(frozen=True)
 class Measure:
-    """How a claim is measured, and which systems it always runs besides those it is given."""
+    """How a claim is measured, and which systems it always runs besides those it is given.
+
+    The arguments are those of the claim's ``with``, and ``up_to``: whether it is of the best scene.
+    """
 
     take: Callable[[Bench, Arguments], Measured | NoData]
     needs: tuple[str, ...] = ()
@@ -56,10 +59,16 @@ def slowdowns(bench: Bench, kind: str, of: str, over: str) -> dict[str, float]:
     return {scene: found[of].time_s / found[over].time_s for scene, found in results.items()}
 
 
-def _reasons(bench: Bench, arguments: Arguments, systems: list[str]) -> str:
-    """Return what binds the systems on the first scene, in words."""
+def _reasons(bench: Bench, arguments: Arguments, systems: list[str],
+             ours: Mapping[str, Interval]) -> str:  # fmt: skip
+    """Return what binds the systems in words: on the best scene of a figure "up to", or the first.
+
+    ``ours`` is what was found on each scene.
+    """
     kind = arguments.get("scenes", "default")
-    scene = bench.scenes(kind)[0]
+    scenes = {scene.name: scene for scene in bench.scenes(kind)}
+    best = max(ours, key=lambda name: ours[name].value)
+    scene = scenes[best if arguments.get("up_to") else next(iter(scenes))]
     found = bench.on(scene, systems)
     return f"on {scene.name} " + "; ".join(bottleneck(found[name]) for name in systems)
 
@@ -74,7 +83,7 @@ def _ratio(bench: Bench, arguments: Arguments) -> Measured | NoData:
         return interval_of(bench.summary(found, over)[of], quantity)
 
     found = per_scene(bench, arguments, [over, of], take)
-    return Measured(found, why=_reasons(bench, arguments, [of, over]))
+    return Measured(found, why=_reasons(bench, arguments, [of, over], found))
 
 
 def _value(bench: Bench, arguments: Arguments) -> Measured:
@@ -87,16 +96,14 @@ def _value(bench: Bench, arguments: Arguments) -> Measured:
         return Interval(parts[0].value, min(p.low for p in parts), max(p.high for p in parts))
 
     found = per_scene(bench, arguments, systems, take)
-    return Measured(found, why=_reasons(bench, arguments, systems))
+    return Measured(found, why=_reasons(bench, arguments, systems, found))
 
 
 def _slowdown(bench: Bench, arguments: Arguments) -> Measured:
     of, over = arguments["of"], arguments.get("over", bench.claims.system)
-    found = slowdowns(bench, arguments.get("scenes", "default"), of, over)
-    return Measured(
-        {scene: Interval.exact(value) for scene, value in found.items()},
-        why=_reasons(bench, arguments, [over, of]),
-    )
+    slower = slowdowns(bench, arguments.get("scenes", "default"), of, over)
+    found = {scene: Interval.exact(value) for scene, value in slower.items()}
+    return Measured(found, why=_reasons(bench, arguments, [over, of], found))
 
 
 def _rank(bench: Bench, arguments: Arguments) -> Measured:
@@ -113,7 +120,7 @@ def _rank(bench: Bench, arguments: Arguments) -> Measured:
     return Measured(
         ranks,
         why=f"times as a multiple, mean of scenes: {words}; "
-        + _reasons(bench, arguments, [bench.claims.system]),
+        + _reasons(bench, arguments, [bench.claims.system], ranks),
     )
 
 

@@ -244,6 +244,27 @@ def test_the_loss_of_a_model_follows_its_own_error(tmp_path):
     assert "psnr_loss" in MEASURES
 
 
+def test_the_reason_of_a_figure_up_to_is_that_of_its_best_scene(tmp_path, monkeypatch):
+    def on(self, scene, systems):
+        frame = SimpleNamespace(bounds=[], time_ps=10**9, time_by_cause_ps={
+            "vru": {"busy": 9, "starved": 1, "memory": 0}})  # fmt: skip
+        return {name: SimpleNamespace(name=name, frames=[frame], scene=scene.name)
+                for name in systems}  # fmt: skip
+
+    def summary(self, results, baseline):
+        scene = next(iter(results.values())).scene
+        speed = {"object": 2.0, "room": 5.0}.get(scene, 1.0)
+        return {name: {"speedup": speed, "interval": {}} for name in results}
+
+    monkeypatch.setattr(Bench, "on", on)
+    monkeypatch.setattr(Bench, "summary", summary)
+    tried = bench("streaminggs", tmp_path)
+    best, mean = evaluate(tried, chosen_claims(tried, ["gpu-speedup", "gscore-speedup-lpddr3"]))
+    assert (best.ours.value, mean.ours.value) == (5.0, 2.25)
+    assert best.reason.startswith("on room streaminggs takes 1.00 ms")
+    assert mean.reason == ""  # within
+
+
 def test_figures_after_fine_tuning_stand_beside_those_before_with_their_reason(
     tmp_path, monkeypatch
 ):
