@@ -1,5 +1,7 @@
 """The GPU part of the validation: roles, verdicts, and the fit's descent."""
 
+import re
+
 import pytest
 
 from archsim.sim.gpu.timing import kernel_time
@@ -104,3 +106,13 @@ def test_norms_have_the_threads_of_their_launcher():
     gpu = device("rtx-4090")
     assert works("vllm final_layernorm", (255,), gpu)[0].shape.threads == 512
     assert works("vllm final_layernorm", (256,), gpu)[0].shape.threads == 256
+
+
+def test_the_rail_log_lies_within_the_ranges_of_the_constants(rows):
+    rails = [row for row in rows if row.quantity.startswith("power ")]
+    assert len(rails) == 3
+    for row in rails:
+        low, high = (float(text) for text in re.findall(r"[0-9.]+", row.note.partition(" W")[0]))
+        assert low <= row.reference <= high
+        assert low < row.ours < high
+        assert row.verdict == "fit"
