@@ -59,7 +59,8 @@ class Session:
             for index, stream in enumerate(streams):
                 raw = self._packed(stream, inputs.get(stream.name)) if side == 0 else None
                 total = len(raw) if raw is not None else expect.get(stream.name, -1)
-                chance = int(stalls.get(stream.name, common) / 100 * 2**32)
+                held = stream.has_valid if side == 0 else stream.has_ready
+                chance = int(stalls.get(stream.name, common) / 100 * 2**32) if held else 0
                 self._call.archsim_stream(
                     self._handle, _int(side), _int(index), _pointer(raw), _int(total),
                     ctypes.c_uint64(chance), ctypes.c_uint64(_seed(seed, stream.name)),

@@ -162,7 +162,7 @@ JOIN_BENCHES: tuple[Bench, ...] = (
     Bench(
         "coarse-bank",
         lambda: FilterBank(make=lambda: CoarseFilter(interval=4), copies=2, side=side_layout()),
-        _banked, bins=FLOW,
+        _banked, bins=FLOW, heavy=True,
     ),
     Bench(
         "fine-fetch", _fetch, _found,

@@ -61,8 +61,9 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("m.If(settled & drainer.idle)", "m.If(settled)"),
         ("run.eq(run << 1)", "run.eq(run + 1)"),
     ],
+    # a full output stops a pipeline at one turn of its interval: placement's is the one that takes
+    ("placement", "flow.pipeline"): [("self.i.ready.eq(go & last)", "self.i.ready.eq(last)")],
     ("coarse-filter", "flow.pipeline"): [
-        ("self.i.ready.eq(go & last)", "self.i.ready.eq(last)"),
         ("go.eq(~self.o.valid | self.o.ready)", "go.eq(1)"),
         ("(time - made - 1) // self.plan.interval", "(time - made) // self.plan.interval"),
     ],

@@ -1,15 +1,19 @@
-"""``archsim rtl`` generate, lint, wave and synth: what they write, and how they refuse."""
+"""``archsim rtl`` generate, lint, verify, wave and synth: what they write, and how they refuse."""
 
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from archsim.cli import main
 
 pytest.importorskip("amaranth", reason="needs pip install 'archsim[rtl]'")
+from archsim.rtl.verify.bench import Stimulus
+
 pytestmark = pytest.mark.rtl
 
 
@@ -66,9 +70,41 @@ def test_wave_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (min(marks), max(marks)) == (1000, 1495)
 
 
+def test_verify_shows_what_a_bench_covered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli(monkeypatch, "verify", "--block", "fifo-4", "--beats", "500") == 0
+    shown = capsys.readouterr().out
+    assert "5 of 5" in shown
+    assert "100.0%" in shown
+
+
+def test_verify_tells_what_a_bench_left_out_and_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from archsim.rtl.verify import table
+
+    (bench,) = (one for one in table.BENCHES if one.name == "fifo-4")
+    lacks = replace(bench, bins={"a blue moon": lambda seen: False}, cannot_toggle={"i.valid": ""})
+    monkeypatch.setattr(table, "BENCHES", (lacks,))
+    assert cli(monkeypatch, "verify", "--beats", "500") == 1
+    shown = capsys.readouterr().out
+    assert "fifo-4: never happened: a blue moon" in shown
+    assert "fifo-4: toggled, though listed as fixed: i.valid" in shown
+
+    def odd(rng: np.random.Generator, n: int) -> Stimulus:
+        given = bench.random(rng, n)
+        return replace(given, leaves={"o": {**given.inputs["i"], "a": np.zeros(n, np.int64)}})
+
+    monkeypatch.setattr(table, "BENCHES", (replace(bench, random=odd),))
+    assert cli(monkeypatch, "verify", "--beats", "500") == 7
+    assert "fifo-4: o.a: beat 0 of 2000 is" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
+        (("verify", "--block", "fifo-5"), 2, "unknown block 'fifo-5'"),
         (("generate", "--size", "huge"), 2, "unknown size 'huge'"),
         (("wave", "--block", "fifo-9", "--out", "w.vcd"), 2, "unknown block 'fifo-9'"),
         (("wave", "--block", "fifo-4", "--out", "w.txt"), 2, "written as fst or vcd, not 'txt'"),
