@@ -123,20 +123,20 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("left.eq(left - size)", "left.eq(left - self.burst + 1)"),
     ],
     ("coarse-feeder", "blocks.coarse_feeder"): [
-        ("(ready | (stop & ~last))", "ready"),
+        ("last.eq(empty | (index + 1 == context.count))", "last.eq(index + 1 == context.count)"),
         ("send.eq(take & (~stop | last))", "send.eq(take)"),
         ("self.contexts.ready.eq(take & last)", "self.contexts.ready.eq(take)"),
         ("out.side.record.eq(context.start + index)", "out.side.record.eq(context.start)"),
         ("empty.eq(context.count == 0)", "empty.eq(0)"),
     ],
     ("coarse-bank", "blocks.filter_bank"): [
-        ("self.i.ready.eq(pipeline.i.ready & side.i.ready)", "self.i.ready.eq(pipeline.i.ready)"),
+        ("side.i.valid.eq(self.i.valid & self.i.ready)", "side.i.valid.eq(self.i.valid)"),
         ("side.o.ready.eq(self.o.ready & pipeline.o.valid)", "side.o.ready.eq(self.o.ready)"),
         ("collected.eq(_next(collected, copies))", "collected.eq(0)"),
     ],
     ("fine-fetch", "blocks.fine_fetch"): [
         ("real.eq(flags.real & result.keep)", "real.eq(flags.real)"),
-        ("self.i.ready.eq(~wanted | both)", "self.i.ready.eq(both)"),
+        ("both.eq(queue.i.ready & (self.ranges.ready | ~real))", "both.eq(queue.i.ready)"),
         ("self.decoded.ready.eq(take & head.flags.real)", "self.decoded.ready.eq(take)"),
         ("(self.decoded.valid | ~head.flags.real)", "self.decoded.valid"),
         ("flags.real.eq(head.flags.real & ~stop)", "flags.real.eq(head.flags.real)"),

@@ -124,6 +124,7 @@ NETWORK_WIDTH, NETWORK_BITS = 16, 5
 
 def _sets(rng: Rng, n: int) -> Stimulus:
     sets = rng.integers(0, 1 << NETWORK_BITS, (n, NETWORK_WIDTH))
+    sets[rng.random(n) < 0.1] |= 1 << NETWORK_BITS - 1  # the smallest of them is large, too
     return Stimulus({"i": sets, "bitonic": sets[:0]})
 
 
