@@ -24,7 +24,7 @@ from archsim.traces.gs3d.streaminggs.codebooks import CodebookSizes, scene_codeb
 from archsim.traces.gs3d.streaminggs.grid import VoxelGrid, build_grid
 from archsim.traces.gs3d.streaminggs.quantise import quantise
 
-__all__ = ["HARMONICS_FACTORS", "SceneImage", "build_image", "frame_constants"]
+__all__ = ["HARMONICS_FACTORS", "SIZE", "SceneImage", "build_image", "frame_constants"]
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]

@@ -156,8 +156,6 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("self.samples.ready.eq(self.voxels.i.ready & complete)",
          "self.samples.ready.eq(self.voxels.i.ready)"),
         ("m.d.sync += tile.eq(tile + 1)", "m.d.sync += tile.eq(tile + 2)"),
-        ("placement.o.ready.eq(contexts.i.ready & beside.o.valid)",
-         "placement.o.ready.eq(contexts.i.ready)"),
     ],
 }  # fmt: skip
 
