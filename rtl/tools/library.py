@@ -9,6 +9,7 @@ is wrong.
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from archsim.rtl.tools.verilog import TOP, generate_fast_verilog, generate_veril
 __all__ = ["Library", "Memory", "RtlError", "Run", "StreamCounters", "build_library"]
 
 _RESET_CYCLES = 4
+_TEMPORARY = re.compile(r"\\\$\S+ ")  #: an escaped name that Yosys made up
 _LOAD_CYCLES = 8  #: after a table's last beat, until it is surely in
 
 
@@ -135,6 +137,8 @@ def build_library(
     """
     interface = describe(component)
     verilog = _verilog(component, fast=fast, made_from=made_from)
+    if trace is not None:
+        verilog = _without_temporaries(verilog)
     harness = _harness(interface, verilog, trace)
     path = compile_library(verilog, harness, TOP, trace=trace, checks=checks, optimise=optimise)
     return Library(interface, path, trace)
@@ -151,6 +155,17 @@ def _verilog(component: Any, *, fast: bool, made_from: str | None) -> str:
         (work / f"{TOP}.v").write_text(generate(component), encoding="utf-8")
 
     return (cached_folder("verilog", key, write) / f"{TOP}.v").read_text(encoding="utf-8")
+
+
+def _without_temporaries(verilog: str) -> str:
+    """Return Verilog whose waves show named signals only.
+
+    Yosys' temporaries (``$1``) are most of all signals, and names that not every reader of waves
+    takes. Verilator leaves out what begins with an underscore.
+    """
+    found = sorted(set(_TEMPORARY.findall(verilog)))
+    names = {name: f"_{number} " for number, name in enumerate(found)}
+    return _TEMPORARY.sub(lambda match: names[match[0]], verilog)
 
 
 def _harness(interface: Interface, verilog: str, trace: str | None) -> str:

@@ -12,6 +12,8 @@ import pytest
 from archsim.cli import main
 
 pytest.importorskip("amaranth", reason="needs pip install 'archsim[rtl]'")
+from vcd.reader import TokenKind, tokenize
+
 from archsim.rtl.verify.bench import Stimulus
 
 pytestmark = pytest.mark.rtl
@@ -66,8 +68,13 @@ def test_wave_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     file = tmp_path / "fifo.vcd"
     words = ("--block", "fifo-4", "--out", str(file), "--from", "100", "--cycles", "50")
     assert cli(monkeypatch, "wave", *words) == 0
-    marks = [int(line[1:]) for line in file.read_text().splitlines() if line.startswith("#")]
+    with file.open("rb") as stream:
+        tokens = list(tokenize(stream))
+    marks = [one.time_change for one in tokens if one.kind is TokenKind.CHANGE_TIME]
     assert (min(marks), max(marks)) == (1000, 1495)
+    names = [one.var.reference for one in tokens if one.kind is TokenKind.VAR]
+    assert "i__payload" in names
+    assert not [name for name in names if name.startswith(("$", "_"))]  # no temporaries
 
 
 def test_verify_shows_what_a_bench_covered(
