@@ -204,17 +204,22 @@ def test_the_table_of_nodes_states_factors_and_what_stays(tmp_path, monkeypatch)
     assert "stillmaker-baas" in section.note
 
 
+def plans_of(tried, scene, systems):
+    """What a run of these systems would be made of, by name; wrong systems are errors."""
+    names = list(systems)
+    run = {"workload": tried.workload(scene), "baseline": names[0],
+           "systems": {name: dict(tried.system(name)) for name in names}}  # fmt: skip
+    return {plan.name: plan for plan in load_run(run).systems}
+
+
 def test_what_hangs_on_the_sorter_is_shown_for_every_scene(tmp_path, monkeypatch):
     """Every unit passes the configuration's checks; speeds and bounds are those of its own run."""
     asked = {}
 
     def on(self, scene, systems):
-        names = list(systems)
-        run = {"workload": self.workload(scene), "baseline": names[0],
-               "systems": {name: dict(self.system(name)) for name in names}}  # fmt: skip
-        asked.update({plan.name: plan for plan in load_run(run).systems})
+        asked.update(plans_of(self, scene, systems))
         frame = SimpleNamespace(bounds=[{"unit": "cfu", "bound_ps": 2 * 10**9}])
-        return {name: SimpleNamespace(name=name, frames=[frame]) for name in names}
+        return {name: SimpleNamespace(name=name, frames=[frame]) for name in systems}
 
     def summary(self, results, baseline):
         return {name: {"time_s": 0.004, "psnr_db": None, "speedup": len(baseline),
@@ -321,11 +326,9 @@ def test_every_point_of_the_map_is_a_run(tmp_path, monkeypatch):
     asked = {}
 
     def on(self, scene, systems):
-        names = list(systems)
-        run = {"workload": self.workload(scene), "baseline": names[0],
-               "systems": {name: dict(self.system(name)) for name in names}}  # fmt: skip
-        asked.update({plan.name: plan for plan in load_run(run).systems})
-        return {name: SimpleNamespace(time_s=1.0 + 0.1 * i) for i, name in enumerate(names)}
+        plans = plans_of(self, scene, systems)
+        asked.update(plans)
+        return {name: SimpleNamespace(time_s=1.0 + 0.1 * i) for i, name in enumerate(plans)}
 
     monkeypatch.setattr(Bench, "on", on)
     monkeypatch.setattr(mapping, "INTERVALS", (10,))

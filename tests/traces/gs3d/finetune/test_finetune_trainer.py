@@ -133,15 +133,16 @@ def test_without_codebooks_each_gaussian_has_its_own_parameters(scene, views):
 
 def test_the_loss_by_pixel_brings_what_is_blended_out_of_order_down(scene, views):
     def ending(beta):
-        settings = replace(SETTINGS, quantise=False, boundary="pixel", beta=beta, learning_rate=3.0)
-        trainer = Trainer(scene, views, settings)
-        losses = [trainer.train_step() for _ in range(SETTINGS.steps)]
+        settings = replace(
+            SETTINGS, steps=14, quantise=False, boundary="pixel", beta=beta, learning_rate=3.0
+        )
+        trainer = Trainer(scene, views[:2], settings)
+        losses = [trainer.train_step() for _ in range(settings.steps)]
         assert losses[0].loss == losses[0].image + beta * losses[0].boundary
-        return losses[0].boundary, sum(loss.boundary for loss in losses[-4:]) / 4
+        return losses[0].boundary, sum(loss.boundary for loss in losses[-2:])
 
-    assert ending(0.0)[1] == 0.0  # not even computed
     (first, weak), (same_first, strong) = ending(1e-9), ending(2.0)
-    assert first == same_first
+    assert first == same_first > 0.0
     assert strong < 0.9 * weak
 
 
