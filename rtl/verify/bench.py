@@ -75,6 +75,9 @@ class Bench:
         ``o.payload.x:7`` for one bit), each with its reason.
     heavy
         Takes long to build: its cocotb run is for the full verification only.
+    made_from
+        What the component is made from, for blocks whose Verilog takes long to write; see
+        :func:`~archsim.rtl.tools.library.build_library`.
     may_skip
         Output streams that may leave beats out, the others in order: memory requests that an early
         stop spares.
@@ -94,6 +97,7 @@ class Bench:
     beats: int = 100_000
     limit_cycles_per_beat: int = 200
     heavy: bool = False
+    made_from: str | None = None
     may_skip: tuple[str, ...] = ()
     no_reset: str = ""
 

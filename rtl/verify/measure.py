@@ -81,7 +81,7 @@ def verify_block(
     :class:`~archsim.rtl.tools.library.RtlError` for a broken contract, a failed assertion of the
     hardware or a hang.
     """
-    component, library = bench.make(), build_library(bench.make())
+    component, library = bench.make(), build_library(bench.make(), made_from=bench.made_from)
     rng = np.random.default_rng(seed)
     given = [(one, (stall, stall)) for one in bench.directed() for stall in (0, 40)]
     given += [(bench.random(rng, _SHORT_BEATS), stalls) for stalls in _STALLS]

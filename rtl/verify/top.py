@@ -202,7 +202,7 @@ TOP_BENCHES: tuple[Bench, ...] = (
             "a list that a full half ends": _counted("cut"),
         },
         beats=20_000,  # 625 tiles: they come from a scene, not from random bits
-        limit_cycles_per_beat=100, heavy=True,
+        limit_cycles_per_beat=100, heavy=True, made_from=repr(TOP_PARAMETERS),
         may_skip=("coarse_request", "fine_request"),
         cannot_toggle={
             **{f"{name}.ready": "a table is written in every cycle" for name in LOADS},

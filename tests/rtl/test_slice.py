@@ -22,7 +22,7 @@ def test_tiles_equal_the_golden_model() -> None:
     golden = golden_tiles(image, camera, range(36), P)
     assert golden.visits.stored.max() > P.list_entries  # some lists are cut
     constants = frame_constants(camera, image.grid)
-    library = build_library(Slice(P))
+    library = build_library(Slice(P), made_from=repr(P))
     slow = MemoryTiming(coarse_latency=40, fine_latency=np.array([20, 60, 5] * 5000),
                         bytes_per_cycle=4)  # fmt: skip
     cycles = []
