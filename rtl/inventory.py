@@ -37,6 +37,7 @@ def blocks_of(p: Parameters) -> dict[str, Block]:
     from archsim.rtl.blocks.coarse_filter import CoarseFilter
     from archsim.rtl.blocks.codebook_decoder import TABLES, CodebookDecoder
     from archsim.rtl.blocks.fifo import StreamFifo
+    from archsim.rtl.blocks.fine_fetch import FineFetch
     from archsim.rtl.blocks.fine_filter import FineFilter
     from archsim.rtl.blocks.list_buffer import KEY_BITS, ListBuffer
     from archsim.rtl.blocks.memory_reader import MemoryReader
@@ -62,6 +63,9 @@ def blocks_of(p: Parameters) -> dict[str, Block]:
         Block("coarse-feeder", CoarseFeeder),
         Block("coarse-filter", lambda: CoarseFilter(interval=p.coarse_interval), "cfu"),
         Block("codebook-decoder", lambda: CodebookDecoder(entries=entries, degree=p.sh_degree)),
+        Block("fine-fetch",
+              lambda: FineFetch(decoded=CodebookDecoder(entries=entries, degree=p.sh_degree)
+                                .o.payload.shape(), depth=p.fine_fifo)),
         Block("fine-filter",
               lambda: FineFilter(interval=p.fine_interval, degree=p.sh_degree), "ffu"),
         Block("list-buffer", lambda: ListBuffer(entries=p.list_entries)),

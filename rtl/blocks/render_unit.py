@@ -3,7 +3,8 @@
 A Gaussian visits the subtiles of its mask that have a live pixel, 64 / lanes cycles each. Only the
 product T * alpha and the difference behind it close a loop, over three cycles; the same pixel
 comes back after four at the earliest. Colour follows two stages behind. After a tile's end marker
-the pixels leave in order and start anew.
+the pixels leave in order and start anew. After a reset, which may come in mid-tile, the pixels are
+cleared before the first Gaussian is taken.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from archsim.rtl.tools.columns import Columns
 __all__ = ["RenderUnit", "feature_array", "feature_layout"]
 
 _SUBTILES = 4
-_ALPHA_STAGE = 12  # stages from the issued row's registers to alpha
+_ALPHA_STAGE = 15  # stages from the issued row's registers to alpha
 _DEPTH = _ALPHA_STAGE + 5  # cycles from an issued row to the last write and count it causes
 
 
@@ -143,7 +144,7 @@ class RenderUnit(wiring.Component):
         for k in reversed(range(_SUBTILES)):
             with m.If(left[k]):
                 m.d.comb += subtile.eq(k)
-        issue, closing = Signal(), Signal()
+        issue, closing, clearing = Signal(), Signal(), Signal(init=1)
         waited = Signal(range(_DEPTH + 1))
         draining = Signal()
         last_beat = beat == self.beats - 1
@@ -151,7 +152,7 @@ class RenderUnit(wiring.Component):
         free = (left == 0) | (last_beat & (rest == 0))
         m.d.comb += [
             issue.eq(left != 0),
-            self.i.ready.eq(free & ~closing),
+            self.i.ready.eq(free & ~closing & ~clearing),
         ]
         with m.If(issue):
             m.d.sync += [beat.eq(beat + 1), self.busy_cycles.eq(self.busy_cycles + 1)]
@@ -170,8 +171,15 @@ class RenderUnit(wiring.Component):
                     self.skipped.eq(self.skipped + _ones(wanted & done)),
                 ]
 
-        # --- the pipeline: stages only move on, nothing stalls behind the issue
-        stage = _Stages(m)
+        # --- the pipeline: nothing stalls behind the issue; with nothing in it, it rests
+        tail, moving = Signal(range(_DEPTH + 2), init=_DEPTH + 1), Signal(init=1)
+        with m.If(issue):
+            m.d.sync += [tail.eq(_DEPTH + 1), moving.eq(1)]
+        with m.Elif(moving):
+            m.d.sync += [tail.eq(tail - 1), moving.eq(tail != 1)]
+        awake = Signal()
+        m.d.comb += awake.eq(issue | moving)
+        stage = _Stages(m, awake)
         group = stage(Cat(beat[: (self.beats - 1).bit_length()], subtile))  # address of the pixels
         active = stage(issue)
         feature = _hold(stage, held)
@@ -185,13 +193,13 @@ class RenderUnit(wiring.Component):
         group_at = stage.delay(group, _ALPHA_STAGE)
         active_at = stage.delay(active, _ALPHA_STAGE)
         colours = [stage.delay(feature[c], _ALPHA_STAGE + 2) for c in ("red", "green", "blue")]
-        reading = Signal()
+        reading, restore = Signal(), Signal()
         address = Signal(range(_SUBTILES * self.beats))
         outputs = []
         finished = []
         for alpha in lanes:
             pixel, ended = self._pixel(
-                m, stage, alpha, active_at, group_at, colours, reading, address, draining
+                m, stage, alpha, active_at, group_at, colours, reading | draining, address, restore
             )
             outputs.append(pixel)
             finished.append(ended)
@@ -202,11 +210,12 @@ class RenderUnit(wiring.Component):
                 m.d.sync += live[k].eq(live[k] - ended_count)
 
         # --- end of tile: wait for the pipeline, then read, send, restore
-        m.d.comb += reading.eq(closing & (waited == _DEPTH) & ~draining)
+        drained = waited == _DEPTH
+        m.d.comb += reading.eq(closing & drained & ~draining)
+        with m.If((closing | clearing) & (left == 0) & ~drained):
+            m.d.sync += waited.eq(waited + 1)
         with m.If(closing):
             m.d.sync += self.drain_cycles.eq(self.drain_cycles + 1)
-            with m.If((left == 0) & (waited != _DEPTH)):
-                m.d.sync += waited.eq(waited + 1)
         with m.If(reading):
             m.d.sync += draining.eq(1)
         final = address == _SUBTILES * self.beats - 1
@@ -214,10 +223,11 @@ class RenderUnit(wiring.Component):
         for lane, pixel in enumerate(outputs):
             for name, value in pixel.items():
                 m.d.comb += self.o.payload[lane][name].eq(value)
-        with m.If(draining & self.o.ready):
+        m.d.comb += restore.eq((draining & self.o.ready) | (clearing & drained))
+        with m.If(restore):
             m.d.sync += [draining.eq(0), address.eq(address + 1)]
             with m.If(final):
-                m.d.sync += [address.eq(0), closing.eq(0)]
+                m.d.sync += [address.eq(0), closing.eq(0), clearing.eq(0)]
                 m.d.sync += [live[k].eq(64) for k in range(_SUBTILES)]
         return m
 
@@ -229,51 +239,57 @@ class RenderUnit(wiring.Component):
         # 1: distance from the centre's row
         dy = stage(_limit(m, Cat(Const(0, MEAN.f), y, Const(0, 1)).as_signed()
                           - feature["mean_y"], MEAN.width, True))  # fmt: skip
-        # 2: where the row's maximum lies; the row's own distance
+        # 2: where the row's maximum lies
         moved = stage((delay(feature["slope"], 1) * dy) >> w.slope_f)
-        size = Mux(dy < 0, -dy, dy).as_unsigned()
-        far = Cat(Const(0, w.distance_f - w.mean_f), size) >> delay(feature["shift_y"], 1)
-        far2 = stage(_limit(m, far, DISTANCE.width, False))
-        # 3
+        size = stage(Mux(dy < 0, -dy, dy).as_unsigned())
+        # 3: the row's own distance
         peak = stage(_limit(m, delay(feature["mean_x"], 2) + moved, PEAK.width, True))
-        square = stage((far2 * far2)[w.distance_f :])
+        far = Cat(Const(0, w.distance_f - w.mean_f), size) >> delay(feature["shift_y"], 2)
+        far2 = stage(_limit(m, far, DISTANCE.width, False))
         # 4
         edge = Cat(Const(0, MEAN.f), delay(x0, 3), Const(0, 1)).as_signed()
         offset = stage(edge - peak)
-        common = stage(
-            (delay(feature["sharp_y"], 3) * square)[w.sharp_f + w.distance_f - w.falloff_f :]
-        )
+        square = stage((far2 * far2)[w.distance_f :])
         # 5
         grown = Cat(Const(0, w.start_f - w.mean_f), offset).as_signed()
         shift_x = delay(feature["shift_x"], 4)
         start = stage(_limit(m, grown >> shift_x, START.width, True))
         step = stage((Const(1 << w.start_f, w.start_f + 1) >> shift_x)[: w.start_f + 1])
+        common = stage(
+            (delay(feature["sharp_y"], 4) * square)[w.sharp_f + w.distance_f - w.falloff_f :]
+        )
+        # 6
         base = stage(_limit(m, common, FALLOFF.width, False))
         sharp_x, opacity = feature["sharp_x"], feature["opacity"]
         alphas = []
         for column in range(8):
-            # 6: the lane's distance
-            away = start + column * step
+            # the lane's place; a step is a power of two, so that multiples are wires
+            ramp: Value = Const(0, 1)
+            for bit in range(3):
+                if column >> bit & 1:
+                    ramp = ramp | Cat(Const(0, bit), step)
+            away = stage(start + ramp)
+            # 7: its distance
             size = Mux(away < 0, -away, away).as_unsigned()
             off = stage(_limit(m, size[w.start_f - w.distance_f :], DISTANCE.width, False))
-            # 7, 8: the lane's part of the exponent
+            # 8, 9: the lane's part of the exponent
             square = stage((off * off)[w.distance_f :])
-            own = stage((delay(sharp_x, 7) * square)[w.sharp_f + w.distance_f - w.falloff_f :])
-            # 9: the exponent
+            own = stage((delay(sharp_x, 8) * square)[w.sharp_f + w.distance_f - w.falloff_f :])
+            # 10: the exponent
             both = _limit(m, own, FALLOFF.width, False) + delay(base, 3)
             exponent = stage(both[: EXPONENT.width])
-            dead = stage(both > EXPONENT.high)
-            # 10, 11: a power of two, by table
+            dead = stage(both[EXPONENT.width :].any())
+            # 11 to 13: a power of two, by table
             power = self._power(m, stage, exponent)
-            # 12: alpha
-            alpha = (delay(opacity, 11) * power)[OPACITY.f :]
+            # 14, 15: alpha
+            alpha = stage((delay(opacity, 13) * power)[OPACITY.f :])
             clamped = Mux(alpha > w.alpha_max, w.alpha_max, alpha)[: ALPHA.width]
-            none = delay(dead, 2) | (alpha < w.alpha_min)
+            none = delay(dead, 4) | (alpha < w.alpha_min)
             alphas.append(stage(Mux(none, 0, clamped)[: ALPHA.width]))
         return alphas
 
     def _power(self, m: Module, stage: _Stages, exponent: Value) -> Value:
-        """Return 2**-exponent (UQ1.12), two stages later."""
+        """Return 2**-exponent (UQ1.12), three stages later."""
         value, fall = exp_table()
         low_bits = FALLOFF.f - 5
         segment, low = exponent[low_bits : FALLOFF.f], exponent[:low_bits]
@@ -282,25 +298,24 @@ class RenderUnit(wiring.Component):
             for k in range(32):
                 with m.Case(k):
                     m.d.comb += [start.eq(int(value[k])), slope.eq(int(fall[k]))]
-        line = stage((start - ((slope * low) >> low_bits))[: ALPHA.f + 1])
-        return stage((line >> stage.delay(exponent[FALLOFF.f :], 1))[: ALPHA.f + 1])
+        line = stage((stage(start) - ((stage(slope) * stage(low)) >> low_bits))[: ALPHA.f + 1])
+        return stage((line >> stage.delay(exponent[FALLOFF.f :], 2))[: ALPHA.f + 1])
 
     def _pixel(
         self, m: Module, stage: _Stages, alpha: Value, active: Value, group: Value,
-        colours: list[Value], reading: Value, address: Value, draining: Value,
+        colours: list[Value], reading: Value, address: Value, restore: Value,
     ) -> tuple[dict[str, Value], Value]:  # fmt: skip
         """Add a lane's pixels; ``alpha`` is valid together with ``active`` and ``group``."""
         w = widths()
         depth = _SUBTILES * self.beats
         width = TRANSMITTANCE.width
-        restore = draining & self.o.ready
         light = Memory(shape=unsigned(width + 1), depth=depth, init=[w.opaque] * depth)
         sums = Memory(shape=unsigned(3 * width), depth=depth, init=[])
         m.submodules += [light, sums]
         light_read, light_write = light.read_port(domain="sync"), light.write_port(domain="sync")
         sums_read, sums_write = sums.read_port(domain="sync"), sums.write_port(domain="sync")
         # a: read T; b: weight; c: decide and write
-        m.d.comb += light_read.addr.eq(Mux(reading | draining, address, group))
+        m.d.comb += light_read.addr.eq(Mux(reading, address, group))
         alpha_b = stage(alpha)
         active_b = stage(active)
         before_b = light_read.data[:width]
@@ -309,7 +324,8 @@ class RenderUnit(wiring.Component):
         passed_c = stage(active_b & (alpha_b != 0)) & ~done_c
         group_c = stage.delay(group, 2)
         rest = (before_c - weight_c)[:width]
-        stop = passed_c & (rest < w.t_min)
+        small = w.t_min.bit_length()
+        stop = passed_c & ~rest[small:].any() & (rest[:small] < w.t_min)
         m.d.comb += [
             light_write.addr.eq(Mux(restore, address, group_c)),
             light_write.data.eq(Mux(restore, w.opaque, Mux(stop, Cat(before_c, 1), Cat(rest, 0)))),
@@ -320,7 +336,7 @@ class RenderUnit(wiring.Component):
         add_d = stage(add_c)
         products = [stage((weight_c * c)[COLOUR.f :]) for c in colours]
         group_d = stage(group_c)
-        m.d.comb += sums_read.addr.eq(Mux(reading | draining, address, group_c))
+        m.d.comb += sums_read.addr.eq(Mux(reading, address, group_c))
         old = [sums_read.data[k * width : (k + 1) * width] for k in range(3)]
         new = [_limit(m, a + b, width, False) for a, b in zip(old, products, strict=True)]
         m.d.comb += [
@@ -333,10 +349,10 @@ class RenderUnit(wiring.Component):
 
 
 class _Stages:
-    """Pipeline registers without reset that advance in every cycle."""
+    """Pipeline registers without reset that advance together."""
 
-    def __init__(self, m: Module):
-        self.m = m
+    def __init__(self, m: Module, go: Signal):
+        self.m, self.go = m, go
         self._delayed: dict[tuple[int, int], Value] = {}
         self._alive: list[Value] = []
 
@@ -344,7 +360,8 @@ class _Stages:
         """Return the value one cycle later."""
         value = Value.cast(value)
         register = Signal(value.shape(), reset_less=True)
-        self.m.d.sync += register.eq(value)
+        with self.m.If(self.go):
+            self.m.d.sync += register.eq(value)
         return register
 
     def delay(self, value: Value, cycles: int) -> Value:
@@ -368,14 +385,13 @@ def _limit(m: Module, value: Any, width: int, is_signed: bool) -> Value:
     value = Value.cast(value)
     if len(value) <= width:
         return value
-    result = Signal(signed(width) if is_signed else unsigned(width))
-    high = (1 << (width - 1)) - 1 if is_signed else (1 << width) - 1
-    low = -high - 1 if is_signed else 0
-    m.d.comb += result.eq(Mux(value > high, high, value))
     if is_signed:
-        with m.If(value < low):
-            m.d.comb += result.eq(low)
-    return result
+        sign, above = value[-1], value[width - 1 :]
+        fits = above.all() | ~above.any()
+        result = Signal(signed(width))
+        m.d.comb += result.eq(Mux(fits, value[:width], Cat((~sign).replicate(width - 1), sign)))
+        return result
+    return Mux(value[width:].any(), (1 << width) - 1, value[:width])
 
 
 def _ones(bits: Value) -> Value:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.rtl.blocks.skid_buffer import SkidBuffer
 from archsim.rtl.flow.graph import Graph, Node
 from archsim.rtl.flow.schedule import Schedule, schedule
 from archsim.rtl.flow.units import build_unit, compute
@@ -24,8 +25,10 @@ I64 = npt.NDArray[np.int64]
 class Pipeline(wiring.Component):
     """A graph in hardware, with its operations dealt to as few units as the interval allows.
 
-    Items advance in step: while the output waits, everything waits. An item that arrives when the
-    pipeline is empty is taken at once, another in the first cycle of the next turn.
+    Items advance in step and leave through a skid buffer: while it is full and another result is
+    due, everything waits. An item that arrives when the pipeline is empty is taken at once, another
+    in the first cycle of the next turn. No register's enable depends on an input of the same cycle
+    but those that take the item.
 
     Parameters
     ----------
@@ -74,46 +77,45 @@ class Pipeline(wiring.Component):
         """Build the pipeline."""
         m = Module()
         interval, plan = self.interval, self.plan
-        go = Signal()
-        m.d.comb += go.eq(~self.o.valid | self.o.ready)
         turns = plan.end // interval + 1
+        m.submodules.out = out = SkidBuffer(shape=self.o.payload.shape())
+        wiring.connect(m, out.o, wiring.flipped(self.o))
+        turn = Signal(interval, init=1 << (interval - 1))  # one-hot; the same as a number:
         phase = Signal(range(interval), init=interval - 1)
-        live = Signal(turns)  # which of the items in flight are real
-        last = phase == interval - 1
-        idle = live == 0
-        take = Signal()
-        # an empty pipeline rests: less power, and less work for a simulator
-        run = Signal()
-        m.d.comb += run.eq(go & (take | ~idle))
+        live, busy = Signal(turns), Signal()  # which of the items in flight are real; any
+        leave, go, run, take = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(go & last),
+            leave.eq(live[turns - 1] & turn[plan.end % interval]),
+            go.eq(~leave | out.i.ready),
+            self.i.ready.eq(go & turn[-1]),
             take.eq(self.i.ready & self.i.valid),
+            # an empty pipeline rests in its last phase: less power, less work for a simulator
+            run.eq(go & busy),
+            out.i.valid.eq(leave),
         ]
-        with m.If(go):
-            with m.If(last):
-                m.d.sync += live.eq(Cat(take, live)[:turns])
-            with m.If(~last):
-                m.d.sync += phase.eq(phase + 1)
-            with m.Elif(take | ~idle):
-                m.d.sync += phase.eq(0)
-        values = _Values(m, run, phase, plan, self)
-        leave = live[turns - 1] & (phase == plan.end % interval)
-        # a read may add registers to the module: never inside a condition
-        results = {n: values.read(node, plan.end) for n, node in self.graph.outputs.items()}
-        with m.If(go):
-            m.d.sync += self.o.valid.eq(leave)
-        with m.If(go & leave):
-            m.d.sync += [self.o.payload[name].eq(value) for name, value in results.items()]
+        ahead = take | live[:-1].any()
+        with m.If(go & turn[-1]):
+            m.d.sync += [live.eq(Cat(take, live)[:turns]), busy.eq(ahead)]
+        with m.If(go & (~turn[-1] | ahead)):
+            m.d.sync += [turn.eq(turn.rotate_left(1)), phase.eq(Mux(turn[-1], 0, phase + 1))]
+        at = [Signal(name=f"at{k}") for k in range(interval)]
+        for k, here in enumerate(at):
+            stays = go if k == plan.end % interval else Const(1)
+            wakes = busy | self.i.valid if k == interval - 1 else Const(1)
+            m.d.comb += here.eq(turn[k] & stays & wakes)
+        values = _Values(m, run, at, phase, plan, self)
+        for name, node in self.graph.outputs.items():
+            m.d.comb += out.i.payload[name].eq(values.read(node, plan.end))
         return m
 
 
 class _Values:
     """Where every value is in every cycle: units, registers and their copies."""
 
-    def __init__(self, m: Module, go: Signal, phase: Signal, plan: Schedule, pipeline: Pipeline):
-        self.m, self.go, self.phase, self.plan, self.pipeline = m, go, phase, plan, pipeline
-        self.at = [Signal(name=f"at{k}") for k in range(plan.interval)]
-        m.d.comb += [self.at[k].eq(go & (phase == k)) for k in range(plan.interval)]
+    def __init__(self, m: Module, go: Signal, at: list[Signal], phase: Signal, plan: Schedule,
+                 pipeline: Pipeline):  # fmt: skip
+        self.m, self.go, self.at, self.phase = m, go, at, phase
+        self.plan, self.pipeline = plan, pipeline
         self.direct: dict[Node, Value] = {}
         self.copies: dict[Node, list[Signal]] = {}
         self._declare_units()
@@ -180,10 +182,8 @@ class _Values:
                     )
                     for n in nodes
                 }
-                with self.m.If(self.go), self.m.Switch(self.phase):
-                    for turn, value in choices.items():
-                        with self.m.Case(turn):
-                            self.m.d.sync += operand.eq(value)
+                with self.m.If(self.go):
+                    self.m.d.sync += operand.eq(_choose(self.phase, choices))
 
     def _compute_rest(self) -> None:
         for node in self.pipeline.graph.nodes:
@@ -194,3 +194,19 @@ class _Values:
             target = self.direct[node]
             assert isinstance(target, Signal)
             self.m.d.comb += target.eq(compute(node.kind, args, node.value))
+
+
+def _choose(phase: Value, choices: dict[int, Value]) -> Value:
+    """Return the choice of the present phase, any in phases that have none.
+
+    A tree over the phase's bits is what an FPGA's wide multiplexers do, and the form that a
+    simulator evaluates fastest.
+    """
+    if len(choices) == 1:
+        return next(iter(choices.values()))
+    half = 1 << (len(phase) - 1)
+    low = {turn: value for turn, value in choices.items() if turn < half}
+    high = {turn - half: value for turn, value in choices.items() if turn >= half}
+    if not low or not high:
+        return _choose(phase[:-1], low or high)
+    return Mux(phase[-1], _choose(phase[:-1], high), _choose(phase[:-1], low))

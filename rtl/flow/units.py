@@ -218,9 +218,11 @@ def _to_fixed(m: Module, go: Any, q: Q, a: Value) -> Value:
 
 
 def _less(a: Value, b: Value) -> Value:
-    zero_a, zero_b = a[_M : _E + _M] == 0, b[_M : _E + _M] == 0
-    size_a = Mux(zero_a, Const(0, _E + _M), a[: _E + _M])
-    size_b = Mux(zero_b, Const(0, _E + _M), b[: _E + _M])
-    low_a, low_b = a[_E + _M] & ~zero_a, b[_E + _M] & ~zero_b
-    same = Mux(low_a, size_a > size_b, size_a < size_b)
-    return Mux(low_a != low_b, low_a, same)
+    return _ordered(a) < _ordered(b)
+
+
+def _ordered(a: Value) -> Value:
+    """Return bits that compare as unsigned integers as the numbers do."""
+    sign, zero = a[_E + _M], a[_M : _E + _M] == 0
+    size = a[: _E + _M] ^ sign.replicate(_E + _M)
+    return Mux(zero, Const(1 << (_E + _M), FLOAT.width), Cat(size, ~sign))

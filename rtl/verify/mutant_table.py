@@ -90,7 +90,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("live[k].eq(live[k] - ended_count)", "live[k].eq(live[k] - (ended_count != 0))"),
         ("[live[k].eq(64) for k in range(_SUBTILES)]", "[live[0].eq(64)]"),
         ("Mux(alpha > w.alpha_max, w.alpha_max, alpha)", "Mux(alpha > w.alpha_max, alpha, alpha)"),
-        ("reading.eq(closing & (waited == _DEPTH) & ~draining)",
+        ("reading.eq(closing & drained & ~draining)",
          "reading.eq(closing & (waited == 2) & ~draining)"),
     ],
     ("render-unit-16", "blocks.render_unit"): [
