@@ -22,7 +22,7 @@ from archsim.rtl.comparison import (
     compare_runs,
     memory_requests,
 )
-from archsim.rtl.memory_timing import IDEAL, recorded_dram
+from archsim.rtl.memory_timing import IDEAL, MemoryTiming, recorded_dram
 from archsim.rtl.parameters import BURST
 from archsim.rtl.timing import model_tiles
 from archsim.rtl_runs import Prepared, build_hardware, golden_quality, simulate
@@ -37,10 +37,17 @@ def compare_tiles(prepared: Prepared, reporter: Reporter) -> list[dict[str, Any]
     library = build_hardware(prepared, reporter)
     quality = golden_quality(prepared, reporter)
     with reporter.step("record the DRAM's responses"):
-        coarse, fine = memory_requests(prepared.image, prepared.golden, BURST)
-        recorded = recorded_dram(prepared.machine, coarse, fine)
+        slices = prepared.parameters.slices
+        recorded = [
+            recorded_dram(prepared.machine, *memory_requests(
+                prepared.image, prepared.golden.of_slice(number, slices), BURST))
+            for number in range(slices)
+        ]  # fmt: skip
     rows = []
-    for name, memory in (("ideal", IDEAL), ("recorded DRAM", recorded)):
+    memories: list[tuple[str, Sequence[MemoryTiming]]] = [
+        ("ideal", [IDEAL] * slices), ("recorded DRAM", recorded)
+    ]  # fmt: skip
+    for name, memory in memories:
         done = simulate(prepared, library, memory, reporter)
         with reporter.step("timing model"):
             model = model_tiles(prepared.golden, prepared.parameters, memory)

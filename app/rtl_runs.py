@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
+_RANDOM = re.compile(r"random:(\d+)(?::seed=(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,17 @@ class Simulated:
 def choose_tiles(text: str, camera: Camera) -> list[int]:
     """Return the tiles that a text names: ``all``, ``random:64``, or numbers and ranges.
 
-    Tiles are numbered row by row. Raises :class:`ConfigError`.
+    ``random:64:seed=7`` draws others. Tiles are numbered row by row. Raises :class:`ConfigError`.
     """
     count = -(-camera.width // TILE) * -(-camera.height // TILE)
-    remedy = f"use all, random:N, or numbers and ranges of 0 to {count - 1} such as 0-63,100"
+    remedy = (f"use all, random:N, random:N:seed=K, or numbers and ranges of 0 to {count - 1} "
+              "such as 0-63,100")  # fmt: skip
     if text == "all":
         return list(range(count))
-    if text.startswith("random:") and text[7:].isdigit():
-        some = min(int(text[7:]), count)
-        return sorted(int(t) for t in np.random.default_rng(0).choice(count, some, replace=False))
+    drawn = _RANDOM.fullmatch(text)
+    if drawn:
+        rng = np.random.default_rng(int(drawn[2] or 0))
+        return sorted(int(t) for t in rng.choice(count, min(int(drawn[1]), count), replace=False))
     tiles: list[int] = []
     for part in text.split(","):
         span = _RANGE.fullmatch(part.strip())
@@ -135,13 +139,14 @@ def build_hardware(prepared: Prepared, reporter: Reporter) -> Any:
 
     p = prepared.parameters
     with reporter.step(f"build {p.size} with Verilator (minutes the first time)"):
-        return build_library(make_machine(p), checks=False, fast=True, optimise="-O2",
+        return build_library(make_machine(p), checks=False, fast=True, optimise="-O1",
                              made_from=repr(p))  # fmt: skip
 
 
 def simulate(
-    prepared: Prepared, library: Any, memory: MemoryTiming, reporter: Reporter
-) -> Simulated:
+    prepared: Prepared, library: Any, memory: MemoryTiming | Sequence[MemoryTiming],
+    reporter: Reporter,
+) -> Simulated:  # fmt: skip
     """Render the tiles in hardware and hold them to the golden model.
 
     Raises :class:`CheckError` when a pixel differs.

@@ -13,7 +13,10 @@ Config = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A run configuration with a streaminggs system.")
 ]
 Tiles = Annotated[
-    str, typer.Option(help="Tiles of 16x16 pixels, row by row: all, random:N, or 0-63,100.")
+    str,
+    typer.Option(
+        help="Tiles of 16x16 pixels, row by row: all, random:N, random:N:seed=K, or 0-63,100."
+    ),
 ]
 Size = Annotated[
     str,

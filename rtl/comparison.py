@@ -36,7 +36,7 @@ def compare_runs(hardware: TileRun, model: ModelRun, p: Parameters) -> dict[str,
     rtl, said = hardware.tile_cycles, model.tile_cycles
     allowed = np.maximum(rtl * TOLERANCE_SHARE, TOLERANCE_CYCLES)
     apart = np.abs(said - rtl)
-    total = (int(hardware.finish[-1]), int(model.finish[-1]))
+    total = (int(hardware.finish.max()), int(model.finish.max()))
     relative = apart / np.maximum(rtl, 1)
     causes = stall_causes(hardware, model, p)
     top = {side: [c[0] for c in rows[:3]] for side, rows in causes.items()}
@@ -87,7 +87,8 @@ def stall_causes(
     A cause is a stage and what it waits for. A stage of the hardware is blocked while it offers a
     result that is not taken, and starved for the rest of the run that it does not work.
     """
-    c, total = hardware.counters, hardware.cycles
+    c, slices = hardware.counters, min(hardware.slices, hardware.finish.size)
+    total = sum(int(hardware.finish[k::slices].max()) for k in range(slices))
     busy = _busy(hardware, p)
     blocked = {"coarse": c["survivor_stalled"], "fine": c["feature_stalled"], "render": 0}
     rtl = {f"{stage} blocked": cycles for stage, cycles in blocked.items() if stage != "render"}

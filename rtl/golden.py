@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,15 @@ from archsim.rtl.samples import tile_samples
 from archsim.rtl.scene_image import SceneImage, frame_constants
 from archsim.traces.gs3d.camera import Camera
 
-__all__ = ["GoldenTiles", "Variant", "Visits", "golden_tiles", "tile_image", "tile_origins"]
+__all__ = [
+    "GoldenTiles",
+    "Variant",
+    "Visits",
+    "cycles_by_tile",
+    "golden_tiles",
+    "tile_image",
+    "tile_origins",
+]
 
 I64 = npt.NDArray[np.int64]
 _TILES_PER_BATCH = 8
@@ -121,6 +129,31 @@ class GoldenTiles:
     drawn: list[npt.NDArray[np.bool_]]
     work: list[I64]
     dropped: int
+
+    def of_slice(self, number: int, slices: int) -> GoldenTiles:
+        """Return what one of several slices renders: tile k belongs to slice k modulo ``slices``.
+
+        Dropped samples are not known by slice and stay what they are.
+        """
+        if slices == 1:
+            return self
+        owner = np.cumsum(self.samples["last"]) - self.samples["last"]
+        sampled = owner % slices == number
+        chosen = self.visits.tile % slices == number
+        columns = {name: column[chosen] for name, column in vars(self.visits).items()}
+        columns["tile"] = columns["tile"] // slices
+        parts = [list(compress(part, chosen)) for part in (self.keep, self.drawn, self.work)]
+        return GoldenTiles(
+            self.origins[number::slices], self.pixels[number::slices],
+            {name: column[sampled] for name, column in self.samples.items()},
+            self.order_cycles[number::slices], Visits(**columns), *parts, self.dropped,
+        )  # fmt: skip
+
+
+def cycles_by_tile(finish: I64, slices: int) -> I64:
+    """Return the cycles from the end of a slice's tile before to the end of each tile, (T,)."""
+    before = np.concatenate([np.zeros(slices, np.int64), finish])[: finish.size]
+    return finish - before
 
 
 def tile_origins(camera: Camera, tiles: Sequence[int]) -> I64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from archsim.arch.machine import Accelerator
 from archsim.sim.simulate import row_dram
 
-__all__ = ["IDEAL", "MemoryTiming", "recorded_dram"]
+__all__ = ["IDEAL", "MemoryTiming", "recorded_dram", "timing_of_slice"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -37,6 +38,11 @@ class MemoryTiming:
 
 #: Answers in the next cycle, a beat per cycle.
 IDEAL = MemoryTiming()
+
+
+def timing_of_slice(timing: MemoryTiming | Sequence[MemoryTiming], number: int) -> MemoryTiming:
+    """Return how a slice's memories answer, where ``timing`` is one for all or one per slice."""
+    return timing if isinstance(timing, MemoryTiming) else timing[number]
 
 
 def recorded_dram(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from archsim.rtl.blocks.codebook_decoder import TABLES, record_layout
 from archsim.rtl.blocks.slice import COUNTERS, MONITORED, frame_ports
-from archsim.rtl.golden import GoldenTiles
-from archsim.rtl.memory_timing import IDEAL, MemoryTiming
+from archsim.rtl.golden import GoldenTiles, cycles_by_tile
+from archsim.rtl.memory_timing import IDEAL, MemoryTiming, timing_of_slice
 from archsim.rtl.parameters import TILE, Parameters
 from archsim.rtl.scene_image import SceneImage
 from archsim.rtl.tools.columns import pack
@@ -41,6 +41,8 @@ class TileRun:
         The hardware's counters.
     run
         The library's own record.
+    slices
+        That the tiles were dealt to.
     """
 
     pixels: I64
@@ -48,11 +50,12 @@ class TileRun:
     cycles: int
     counters: dict[str, int]
     run: Run
+    slices: int = 1
 
     @property
     def tile_cycles(self) -> I64:
-        """Cycles from the tile before's last pixel to each tile's last pixel, (T,)."""
-        return np.diff(self.finish, prepend=0)
+        """Cycles from the last pixel of a slice's tile before to each tile's last pixel, (T,)."""
+        return cycles_by_tile(self.finish, self.slices)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class TileStimulus:
 
 def tile_stimulus(
     image: SceneImage, golden: GoldenTiles, constants: dict[str, int], p: Parameters,
-    memory: MemoryTiming = IDEAL,
+    memory: MemoryTiming | Sequence[MemoryTiming] = IDEAL,
 ) -> TileStimulus:  # fmt: skip
     """Return what renders the golden model's tiles.
 
@@ -90,35 +93,34 @@ def tile_stimulus(
     inputs: dict[str, Any] = dict(tables)
     memories: list[Memory] = []
     pixels: dict[str, Any] = {}
-    for suffix, own in _dealt(golden, p):
-        inputs[f"tiles{suffix}"] = {"x": golden.origins[own, 0], "y": golden.origins[own, 1]}
-        inputs[f"samples{suffix}"] = _samples_of(golden, own)
-        memories += _memories(image, p, memory, suffix)
-        lanes = golden.pixels[own].reshape(-1, p.lanes, len(_CHANNELS))
+    for number, suffix in enumerate(_suffixes(p)):
+        own = golden.of_slice(number, p.slices)
+        inputs[f"tiles{suffix}"] = {"x": own.origins[:, 0], "y": own.origins[:, 1]}
+        inputs[f"samples{suffix}"] = own.samples
+        memories += _memories(image, p, timing_of_slice(memory, number), suffix)
+        lanes = own.pixels.reshape(-1, p.lanes, len(_CHANNELS))
         pixels[f"pixels{suffix}"] = {name: lanes[..., k] for k, name in enumerate(_CHANNELS)}
     ports = {**{n: constants[n] for n in frame_ports(p)}, "load_words": load_words}
     return TileStimulus(inputs, tuple(memories), ports, pixels)
 
 
-def _dealt(golden: GoldenTiles, p: Parameters) -> list[tuple[str, I64]]:
-    """Return each slice's suffix and tiles."""
-    suffixes = [""] if p.slices == 1 else [f"_{number}" for number in range(p.slices)]
-    tiles = golden.origins.shape[0]
-    return [(suffix, np.arange(k, tiles, p.slices)) for k, suffix in enumerate(suffixes)]
+def _suffixes(p: Parameters) -> list[str]:
+    """Return what stands behind the names of each slice's streams and counters."""
+    return [""] if p.slices == 1 else [f"_{number}" for number in range(p.slices)]
 
 
 def run_tiles(
     library: Library, image: SceneImage, golden: GoldenTiles, constants: dict[str, int],
-    p: Parameters, *, memory: MemoryTiming = IDEAL, stall_percent: float = 0, seed: int = 0,
-    wave: Any = None, progress: Callable[[int], None] | None = None,
+    p: Parameters, *, memory: MemoryTiming | Sequence[MemoryTiming] = IDEAL,
+    stall_percent: float = 0, seed: int = 0, wave: Any = None,
+    progress: Callable[[int], None] | None = None,
 ) -> TileRun:  # fmt: skip
     """Render the golden model's tiles in hardware; the pixels are for the caller to compare.
 
-    Counters are sums over the slices.
+    With several slices the memories' timing is one for all or one per slice, and counters are sums.
     """
     fed = tile_stimulus(image, golden, constants, p, memory)
-    dealt = _dealt(golden, p)
-    suffixes = [suffix for suffix, _ in dealt]
+    suffixes = _suffixes(p)
     tiles, per_tile = golden.origins.shape[0], TILE * TILE // p.lanes
     work = fed.ports["load_words"] + golden.samples["cell"].size + int(golden.visits.loaded.sum())
     run = library.run(
@@ -132,29 +134,22 @@ def run_tiles(
     pixels = np.zeros((tiles, TILE * TILE, 4), np.int64)
     finish = np.zeros(tiles, np.int64)
     begin = min(int(run.times[f"samples{s}"][0]) for s in suffixes if run.times[f"samples{s}"].size)
-    for suffix, own in dealt:
+    for number, suffix in enumerate(suffixes):
         output = run.outputs[f"pixels{suffix}"]
         assert isinstance(output, dict)
         for channel, name in enumerate(_CHANNELS):
             given = np.asarray(output[name], np.int64).reshape(-1, TILE * TILE)
-            pixels[own, :, channel] = given
+            pixels[number :: p.slices, :, channel] = given
         ends = run.times[f"pixels{suffix}"][per_tile - 1 :: per_tile]
-        finish[own] = ends - begin + 1
+        finish[number :: p.slices] = ends - begin + 1
     shown = [f"{m}_{s}" for m in MONITORED for s in ("moved", "stalled", "starved")]
     counters = {n: sum(run.ports[f"{n}{s}"] for s in suffixes) for n in (*shown, *COUNTERS)}
-    return TileRun(pixels, finish, int(finish.max(initial=0)), counters, run)
+    return TileRun(pixels, finish, int(finish.max(initial=0)), counters, run, p.slices)
 
 
 def load_cycles(image: SceneImage) -> int:
     """Return the cycles until the tables are loaded, all three at once."""
     return max(_length(columns) for columns in _tables(image).values())
-
-
-def _samples_of(golden: GoldenTiles, tiles: I64) -> dict[str, I64]:
-    """Return the samples of some of the tiles."""
-    owner = np.cumsum(golden.samples["last"]) - golden.samples["last"]
-    own = np.isin(owner, tiles)
-    return {name: column[own] for name, column in golden.samples.items()}
 
 
 def _tables(image: SceneImage) -> dict[str, Any]:

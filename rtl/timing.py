@@ -14,14 +14,15 @@ of the model before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from archsim.rtl.arithmetic.cycles import UnitCycles
-from archsim.rtl.golden import GoldenTiles
-from archsim.rtl.memory_timing import IDEAL, MemoryTiming
+from archsim.rtl.golden import GoldenTiles, cycles_by_tile
+from archsim.rtl.memory_timing import IDEAL, MemoryTiming, timing_of_slice
 from archsim.rtl.parameters import Parameters
 from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.engine import execute_with
@@ -49,20 +50,42 @@ class ModelRun:
     finish : (T,) int64
         Cycle in which each tile's last pixel leaves.
     causes
-        Unit -> cause -> cycles.
+        Unit -> cause -> cycles, of all slices together.
+    slices
+        That the tiles were dealt to.
     """
 
     finish: I64
     causes: dict[str, dict[str, int]]
+    slices: int = 1
 
     @property
     def tile_cycles(self) -> I64:
-        """Cycles from the tile before's last pixel to each tile's last pixel, (T,)."""
-        return np.diff(self.finish, prepend=0)
+        """Cycles from the last pixel of a slice's tile before to each tile's last pixel, (T,)."""
+        return cycles_by_tile(self.finish, self.slices)
 
 
-def model_tiles(golden: GoldenTiles, p: Parameters, memory: MemoryTiming = IDEAL) -> ModelRun:
-    """Run the model over a golden trace, with memories that answer as ``memory`` says."""
+def model_tiles(
+    golden: GoldenTiles, p: Parameters, memory: MemoryTiming | Sequence[MemoryTiming] = IDEAL
+) -> ModelRun:
+    """Run the model over a golden trace, with memories that answer as ``memory`` says.
+
+    Slices share nothing: each is run with its own tiles and, if given one per slice, memories.
+    """
+    finish = np.zeros(golden.origins.shape[0], np.int64)
+    causes: dict[str, dict[str, int]] = {}
+    for number in range(min(p.slices, finish.size)):
+        own = golden.of_slice(number, p.slices)
+        part = _model_slice(own, p, timing_of_slice(memory, number))
+        finish[number :: p.slices] = part.finish
+        for unit, shares in part.causes.items():
+            total = causes.setdefault(unit, {})
+            for cause, cycles in shares.items():
+                total[cause] = total.get(cause, 0) + cycles
+    return ModelRun(finish, causes, p.slices)
+
+
+def _model_slice(golden: GoldenTiles, p: Parameters, memory: MemoryTiming) -> ModelRun:
     work = _Work.of(golden, p)
     dropped = gone = np.zeros(work.loaded.size, np.bool_)
     for _ in range(_PASSES):

@@ -213,6 +213,6 @@ TOP_BENCHES: tuple[Bench, ...] = (
             "fine_request.payload.count": "a record is one beat",
             "fine_response.ready": "room is set aside before beats are asked for",
         },
-        no_reset="the render unit's pixels are restored as a tile leaves, not by a reset",
+        no_reset="the voxel sorter's rows of a tile are cleared as it leaves, not by a reset",
     ),
 )  # fmt: skip

@@ -22,6 +22,7 @@ def test_tiles_are_chosen_by_text() -> None:
     drawn = choose_tiles("random:8", CAMERA)
     assert len(set(drawn)) == 8
     assert drawn == choose_tiles("random:8", CAMERA)
+    assert drawn != choose_tiles("random:8:seed=1", CAMERA)
     assert choose_tiles("random:99", CAMERA) == list(range(21))
 
 

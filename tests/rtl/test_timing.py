@@ -26,7 +26,8 @@ def trace(loaded: list[int], kept: list[int], subtiles: int, tiles: int = 1,
     visits = Visits(np.arange(count), zeros, entered, stored, stored, stored * subtiles, zeros,
                     stored, np.full(count, live))  # fmt: skip
     work = [np.full(k, subtiles) for k in kept]
-    return GoldenTiles(np.zeros((tiles, 2), np.int64), np.zeros((tiles, 256, 4), np.int64), {},
+    return GoldenTiles(np.zeros((tiles, 2), np.int64), np.zeros((tiles, 256, 4), np.int64),
+                       {"last": np.ones(tiles, np.int64)},
                        np.full(tiles, 50), visits, flags, flags, work, 0)  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def test_a_tile_without_voxels_takes_the_pipeline_and_its_drain() -> None:
     cycles = UnitCycles.of(P)
     run = model_tiles(trace([], [], 0, tiles=3), P)
     assert (run.tile_cycles[1:] == cycles.drain).all()
-    assert cycles.drain == 1 + 17 + 2 * 32
+    assert cycles.drain == 1 + 20 + 2 * 32
 
 
 def test_the_slowest_stage_sets_the_pace() -> None:
@@ -50,6 +51,17 @@ def test_two_coarse_filters_halve_their_time() -> None:
     golden = trace([4000], [4], 1)
     one, two = (model_tiles(golden, replace(P, coarse_filters=n)).finish[0] for n in (1, 2))
     assert one - two == 4000 * 8 // 2
+
+
+def test_slices_render_tiles_of_their_own() -> None:
+    golden = trace([400, 900, 500, 100, 300], [40, 90, 5, 10, 3], 2, tiles=5)
+    run = model_tiles(golden, replace(P, slices=2))
+    for number, (loaded, kept) in enumerate(
+        (([400, 500, 300], [40, 5, 3]), ([900, 100], [90, 10]))
+    ):
+        alone = model_tiles(trace(loaded, kept, 2, tiles=len(loaded)), P)
+        np.testing.assert_array_equal(run.finish[number::2], alone.finish)
+        np.testing.assert_array_equal(run.tile_cycles[number::2], alone.tile_cycles)
 
 
 def test_slow_memory_delays_the_first_and_the_last_record() -> None:
