@@ -7,7 +7,7 @@ lowest row first, their edges resolved, and so on in rounds until none is left: 
 No word of a table decides or addresses another table in the cycle in which it is read: a voxel's
 row takes two cycles to look up and to hold. The lowest row and the lowest edge are found in the
 cycle before they are used, the former while edges are resolved: a round's first row has a cycle of
-its own for that, every other none.
+its own for that, every other none. After a reset the rows are cleared first, one a cycle.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class VoxelSorter(wiring.Component):
 
         sample = Signal(self.i.payload.shape(), reset_less=True)
         voxel = Signal(voxel_bits, reset_less=True)
+        cleared = Signal(voxel_bits)
         count = Signal(row_bits + 1)
         before, has_before = Signal(row_bits, reset_less=True), Signal()
         ready, following = Signal(rows), Signal(rows)
@@ -167,6 +168,11 @@ class VoxelSorter(wiring.Component):
 
         m.d.sync += following.eq(following | resolved)
         with m.FSM():
+            with m.State("CLEAR"):  # after a reset, which may have come in mid-tile
+                m.d.comb += [local_write.addr.eq(cleared), local_write.en.eq(1)]
+                m.d.sync += cleared.eq(cleared + 1)
+                with m.If(cleared == self.voxels - 1):
+                    m.next = "SAMPLE"
             with m.State("SAMPLE"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid):

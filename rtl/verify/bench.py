@@ -81,8 +81,6 @@ class Bench:
     may_skip
         Output streams that may leave beats out, the others in order: memory requests that an early
         stop spares.
-    no_reset
-        Why the block is not reset in mid-stream; empty where it is.
     beats
         Of random stimulus through the library; fewer for blocks of long intervals would be a
         weaker test, so that it stays as it is unless a reason stands beside it.
@@ -99,7 +97,6 @@ class Bench:
     heavy: bool = False
     made_from: str | None = None
     may_skip: tuple[str, ...] = ()
-    no_reset: str = ""
 
     def __str__(self) -> str:
         return self.name

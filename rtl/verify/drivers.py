@@ -161,14 +161,13 @@ class Block:
         self.clock.reset(0)
 
     async def verify(self) -> None:
-        """Reset it, again in mid-stream where it can be, then run to its end.
+        """Reset it, again in mid-stream, then run to its end.
 
         Raises ``AssertionError`` for a wrong beat, a broken contract or a hang.
         """
         await self.reset()
-        if self.job["reset"]:
-            await self.run(RESET_AFTER_CYCLES, until_done=False)
-            await self.reset()
+        await self.run(RESET_AFTER_CYCLES, until_done=False)
+        await self.reset()
         await self.run(self.job["limit"], until_done=True)
 
     async def run(self, limit: int, *, until_done: bool) -> None:

@@ -41,8 +41,7 @@ def run_jobs(
 ) -> dict[str, JobResult]:
     """Run stimuli of several blocks in one simulator and return the results by block.
 
-    Each block is stalled at random in changing proportions, and reset once in mid-stream unless
-    its row says why not.
+    Each block is stalled at random in changing proportions, and reset once in mid-stream.
     """
     rows = list(given)
     blocks = {_member(bench): bench.make() for bench, _ in rows}
@@ -95,7 +94,6 @@ def job_of(
         "may_skip": bench.may_skip,
         "ports": dict(stimulus.ports),
         "first": stimulus.first,
-        "reset": not bench.no_reset,
         "memories": [_memory(interface, memory) for memory in stimulus.memories],
         "seed": seed,
         "limit": bench.limit_cycles_per_beat * (max(map(count, must.values())) + 100),

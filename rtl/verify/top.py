@@ -213,6 +213,5 @@ TOP_BENCHES: tuple[Bench, ...] = (
             "fine_request.payload.count": "a record is one beat",
             "fine_response.ready": "room is set aside before beats are asked for",
         },
-        no_reset="the voxel sorter's rows of a tile are cleared as it leaves, not by a reset",
     ),
 )  # fmt: skip
