@@ -25,10 +25,10 @@ I64 = npt.NDArray[np.int64]
 class Pipeline(wiring.Component):
     """A graph in hardware, with its operations dealt to as few units as the interval allows.
 
-    Items advance in step and leave through a skid buffer: while it is full and another result is
-    due, everything waits. An item that arrives when the pipeline is empty is taken at once, another
-    in the first cycle of the next turn. No register's enable depends on an input of the same cycle
-    but those that take the item.
+    Items advance in step and leave through a skid buffer: while a result waits, everything waits, a
+    cycle later. An item that arrives when the pipeline is empty is taken at once, another in the
+    first cycle of the next turn. No register's enable depends on an input of the same cycle but
+    those that take the item.
 
     Parameters
     ----------
@@ -83,16 +83,20 @@ class Pipeline(wiring.Component):
         turn = Signal(interval, init=1 << (interval - 1))  # one-hot; the same as a number:
         phase = Signal(range(interval), init=interval - 1)
         live, busy = Signal(turns), Signal()  # which of the items in flight are real; any
-        leave, go, run, take = Signal(), Signal(), Signal(), Signal()
+        leave, waited = Signal(), Signal()
+        go, run, take = Signal(), Signal(), Signal()
         m.d.comb += [
             leave.eq(live[turns - 1] & turn[plan.end % interval]),
-            go.eq(~leave | out.i.ready),
+            go.eq(~waited),
             self.i.ready.eq(go & turn[-1]),
             take.eq(self.i.ready & self.i.valid),
             # an empty pipeline rests in its last phase: less power, less work for a simulator
             run.eq(go & busy),
-            out.i.valid.eq(leave),
+            out.i.valid.eq(leave & go),
         ]
+        # a result that waits holds the pipeline up from its second cycle on, and so puts pipelines
+        # that take turns back into step
+        m.d.sync += waited.eq(self.o.valid & ~self.o.ready)
         ahead = take | live[:-1].any()
         with m.If(go & turn[-1]):
             m.d.sync += [live.eq(Cat(take, live)[:turns]), busy.eq(ahead)]
@@ -100,9 +104,8 @@ class Pipeline(wiring.Component):
             m.d.sync += [turn.eq(turn.rotate_left(1)), phase.eq(Mux(turn[-1], 0, phase + 1))]
         at = [Signal(name=f"at{k}") for k in range(interval)]
         for k, here in enumerate(at):
-            stays = go if k == plan.end % interval else Const(1)
             wakes = busy | self.i.valid if k == interval - 1 else Const(1)
-            m.d.comb += here.eq(turn[k] & stays & wakes)
+            m.d.comb += here.eq(turn[k] & go & wakes)
         values = _Values(m, run, at, phase, plan, self)
         for name, node in self.graph.outputs.items():
             m.d.comb += out.i.payload[name].eq(values.read(node, plan.end))
