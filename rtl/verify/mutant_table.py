@@ -62,9 +62,11 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("run.eq(run << 1)", "run.eq(run + 1)"),
     ],
     # a full output stops a pipeline at one turn of its interval: placement's is the one that takes
-    ("placement", "flow.pipeline"): [("self.i.ready.eq(go & last)", "self.i.ready.eq(last)")],
+    ("placement", "flow.pipeline"): [
+        ("self.i.ready.eq(go & turn[-1])", "self.i.ready.eq(turn[-1])"),
+    ],
     ("coarse-filter", "flow.pipeline"): [
-        ("go.eq(~self.o.valid | self.o.ready)", "go.eq(1)"),
+        ("go.eq(~waited)", "go.eq(1)"),
         ("(time - made - 1) // self.plan.interval", "(time - made) // self.plan.interval"),
     ],
     ("coarse-filter", "flow.units"): [
