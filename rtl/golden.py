@@ -142,18 +142,19 @@ class GoldenTiles:
         chosen = self.visits.tile % slices == number
         columns = {name: column[chosen] for name, column in vars(self.visits).items()}
         columns["tile"] = columns["tile"] // slices
-        parts = [list(compress(part, chosen)) for part in (self.keep, self.drawn, self.work)]
         return GoldenTiles(
             self.origins[number::slices], self.pixels[number::slices],
             {name: column[sampled] for name, column in self.samples.items()},
-            self.order_cycles[number::slices], Visits(**columns), *parts, self.dropped,
+            self.order_cycles[number::slices], Visits(**columns),
+            list(compress(self.keep, chosen)), list(compress(self.drawn, chosen)),
+            list(compress(self.work, chosen)), self.dropped,
         )  # fmt: skip
 
 
 def cycles_by_tile(finish: I64, slices: int) -> I64:
     """Return the cycles from the end of a slice's tile before to the end of each tile, (T,)."""
-    before = np.concatenate([np.zeros(slices, np.int64), finish])[: finish.size]
-    return finish - before
+    before: I64 = np.concatenate([np.zeros(slices, np.int64), finish])[: finish.size]
+    return np.asarray(finish - before, np.int64)
 
 
 def tile_origins(camera: Camera, tiles: Sequence[int]) -> I64:
