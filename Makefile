@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 DATA   ?= $(ARCHSIM_DATA)
 OUT    ?= archsim-out/demo
 WITH_DATA = $(if $(DATA),ARCHSIM_DATA="$(DATA)")
+# a process a core, four at most: each may need two gigabytes
+PYTEST = $(WITH_DATA) $(BIN)/pytest --numprocesses auto --maxprocesses 4
 
 .PHONY: demo test test-slow test-rtl-full lint format bench clean help
 
@@ -24,13 +26,13 @@ demo: $(VENV)/.run
 	$(BIN)/archsim run configs/streaminggs.yaml --out $(OUT)
 
 test: $(VENV)/.test
-	$(WITH_DATA) $(BIN)/pytest -m "not slow and not rtl_full"
+	$(PYTEST) --dist loadfile -m "not slow and not rtl_full"
 
 test-slow: $(VENV)/.test
-	$(WITH_DATA) $(BIN)/pytest -m "not rtl_full"
+	$(PYTEST) --dist loadfile -m "not rtl_full"
 
 test-rtl-full: $(VENV)/.rtl
-	$(WITH_DATA) $(BIN)/pytest -m "rtl or rtl_full"
+	$(PYTEST) --dist worksteal -m "rtl or rtl_full"
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
