@@ -1,11 +1,11 @@
-"""Filter bank: equal pipelines that take items in turn, and what travels beside them."""
+"""Filter bank: equal pipelines that share items, and what travels beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,6 +17,11 @@ __all__ = ["FilterBank"]
 
 class FilterBank(wiring.Component):
     """Deals items to ``copies`` pipelines and collects the results in order.
+
+    An item goes to the first pipeline that can take it, and what travels beside it says to which.
+    A fixed turn would not do: a pipeline takes an item in one cycle of its interval only, and items
+    that come slowly at first, from a memory that is busy, would leave the pipelines in an order of
+    these cycles in which each waits for the one before, until all are empty.
 
     Parameters
     ----------
@@ -63,35 +68,32 @@ class FilterBank(wiring.Component):
         m = Module()
         copies = len(self.pipelines)
         depth = copies * (self.latency // self.interval + 2)
-        m.submodules.side = side = StreamFifo(shape=self.side, depth=depth)
-        dealt, collected = Signal(range(copies)), Signal(range(copies))
-        m.d.comb += [side.i.payload.eq(self.i.payload.side),
-                     self.o.payload.side.eq(side.o.payload)]  # fmt: skip
-        for number, pipeline in enumerate(self.pipelines):
+        shape = data.StructLayout({"side": self.side, "by": range(copies)})
+        m.submodules.side = side = StreamFifo(shape=shape, depth=depth)
+        free, chosen = Signal(), Signal(range(copies))
+        m.d.comb += [
+            # offered only when both take it, so that no offer is withdrawn
+            self.i.ready.eq(free & side.i.ready),
+            side.i.valid.eq(self.i.valid & free),
+            side.i.payload.side.eq(self.i.payload.side),
+            side.i.payload.by.eq(chosen),
+            self.o.payload.side.eq(side.o.payload.side),
+        ]
+        for number, pipeline in reversed(list(enumerate(self.pipelines))):
             m.submodules[f"pipeline_{number}"] = pipeline
             for name in pipeline.graph.ports:
                 m.d.comb += getattr(pipeline, name).eq(getattr(self, name))
-            m.d.comb += pipeline.i.payload.eq(self.i.payload.item)
-            with m.If(dealt == number):
-                m.d.comb += [
-                    # offered only when both take it, so that no offer is withdrawn
-                    self.i.ready.eq(pipeline.i.ready & side.i.ready),
-                    pipeline.i.valid.eq(self.i.valid & self.i.ready),
-                    side.i.valid.eq(self.i.valid & self.i.ready),
-                ]
-            with m.If(collected == number):
+            with m.If(pipeline.i.ready):  # the first of those that can
+                m.d.comb += [free.eq(1), chosen.eq(number)]
+            m.d.comb += [
+                pipeline.i.payload.eq(self.i.payload.item),
+                pipeline.i.valid.eq(self.i.valid & self.i.ready & (chosen == number)),
+            ]
+            with m.If(side.o.payload.by == number):
                 m.d.comb += [
                     self.o.valid.eq(pipeline.o.valid & side.o.valid),
                     self.o.payload.result.eq(pipeline.o.payload),
                     pipeline.o.ready.eq(self.o.ready & side.o.valid),
                     side.o.ready.eq(self.o.ready & pipeline.o.valid),
                 ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += dealt.eq(_next(dealt, copies))
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += collected.eq(_next(collected, copies))
         return m
-
-
-def _next(number: Signal, copies: int) -> Any:
-    return Mux(number == copies - 1, 0, number + 1)

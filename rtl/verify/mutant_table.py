@@ -132,9 +132,9 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("empty.eq(context.count == 0)", "empty.eq(0)"),
     ],
     ("coarse-bank", "blocks.filter_bank"): [
-        ("side.i.valid.eq(self.i.valid & self.i.ready)", "side.i.valid.eq(self.i.valid)"),
+        ("side.i.valid.eq(self.i.valid & free)", "side.i.valid.eq(self.i.valid)"),
         ("side.o.ready.eq(self.o.ready & pipeline.o.valid)", "side.o.ready.eq(self.o.ready)"),
-        ("collected.eq(_next(collected, copies))", "collected.eq(0)"),
+        ("side.i.payload.by.eq(chosen)", "side.i.payload.by.eq(0)"),
     ],
     ("fine-fetch", "blocks.fine_fetch"): [
         ("real.eq(flags.real & result.keep)", "real.eq(flags.real)"),
