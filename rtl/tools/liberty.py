@@ -96,10 +96,13 @@ def synthesise_cells(component: Any, liberty: Path) -> CellReport:
 
 
 def _script(*, with_delay: bool) -> str:
-    """Return Yosys' own ``synth``, flat, but for the mapping of memories to registers."""
+    """Return Yosys' own ``synth``, flat, but for the mapping of memories to registers.
+
+    Assertions are skipped, which Debian's Yosys 0.23 knows in SystemVerilog alone.
+    """
     script = "-script map.abc" if with_delay else ""
     return f"""
-read_verilog -noassert {TOP}.v
+read_verilog -sv -noassert {TOP}.v
 hierarchy -top {TOP}
 proc
 flatten
