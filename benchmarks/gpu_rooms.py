@@ -17,11 +17,10 @@ import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from archsim.arch.load import load_machine
-from archsim.base.yaml_places import parse_yaml
+from archsim.base.shipped import read_shipped
 from archsim.sim.method import load_method
 from archsim.sim.result import FrameResult
 from archsim.sim.simulate import simulate
@@ -66,8 +65,7 @@ def record(room: str, size: tuple[int, int], keep: Path | None) -> Trace:
     if file is not None and file.exists():
         trace: Trace = pickle.loads(file.read_bytes())
         return trace
-    text = resources.files("archsim.configs").joinpath(f"{room}.yaml").read_text()
-    data, _ = parse_yaml(text, room)
+    data, _ = read_shipped("archsim.configs", room)
     workload = Gs3dWorkload.model_validate({**data["workload"], "resolution": list(size)})
     scene = load_scene(workload, seed=0)
     camera = load_cameras(workload, scene)[0]

@@ -12,13 +12,13 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from archsim.base.yaml_places import parse_yaml, validate
+from archsim.base.shipped import read_shipped
+from archsim.base.yaml_places import validate
 from archsim.sim.validation.inputs import Inputs
 
 __all__ = ["TABLES", "Measurement", "Role", "Table", "role_of", "split"]
@@ -105,9 +105,7 @@ class _Split(BaseModel):
 @cache
 def split() -> dict[str, dict[Role, int]]:
     """Return the committed listing: table -> role -> number of rows."""
-    file = resources.files(__package__ or "").joinpath("gpu_split.yaml")
-    data, places = parse_yaml(file.read_text(encoding="utf-8"), "validation/gpu_split.yaml")
-    found: _Split = validate(_Split, data, places)
+    found: _Split = validate(_Split, *read_shipped("archsim.sim.validation", "gpu_split"))
     return found.tables
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from archsim.base.yaml_places import parse_yaml, validate
+from archsim.base.shipped import read_shipped
+from archsim.base.yaml_places import validate
 from archsim.sim.validation.gpu_measured import role_of
 
 __all__ = ["JetsonFigure", "Prefill", "Published", "published"]
@@ -79,7 +79,6 @@ class Published(_Part):
 @cache
 def published() -> Published:
     """Return the shipped figures."""
-    file = resources.files(__package__ or "").joinpath("gpu_published.yaml")
-    data, places = parse_yaml(file.read_text(encoding="utf-8"), "validation/gpu_published.yaml")
-    found: Published = validate(Published, data, places)
+    shipped = read_shipped("archsim.sim.validation", "gpu_published")
+    found: Published = validate(Published, *shipped)
     return found
