@@ -22,7 +22,7 @@ __all__ = ["PLACEMENT_INTERVAL", "UnitCycles"]
 #: A voxel takes far longer in the coarse filter.
 PLACEMENT_INTERVAL = 16
 #: Depth of the render unit's pipeline: issue of a row to its last write.
-RENDER_DEPTH = 20
+RENDER_DEPTH = 22
 
 
 @dataclass(frozen=True)

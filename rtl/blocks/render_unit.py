@@ -1,10 +1,11 @@
 """Alpha-blend render unit: a tile's pixels on chip, Gaussians in order, early termination.
 
-A Gaussian visits the subtiles of its mask that have a live pixel, 64 / lanes cycles each. Only the
-product T * alpha and the difference behind it close a loop, over three cycles; the same pixel
-comes back after four at the earliest. Colour follows two stages behind. After a tile's end marker
-the pixels leave in order and start anew. After a reset, which may come in mid-tile, the pixels are
-cleared before the first Gaussian is taken.
+A Gaussian visits the subtiles of its mask that have a live pixel, 64 / lanes cycles each. Only
+reading T, its product with alpha, the difference and the decision behind it close a loop, over four
+cycles; the same pixel comes back after four at the earliest. No product shares a cycle with other
+arithmetic. Colour follows a stage behind. After a tile's end marker the pixels leave in order and
+start anew. After a reset, which may come in mid-tile, the pixels are cleared before the first
+Gaussian is taken.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from archsim.rtl.tools.columns import Columns
 __all__ = ["RenderUnit", "feature_array", "feature_layout"]
 
 _SUBTILES = 4
-_ALPHA_STAGE = 15  # stages from the issued row's registers to alpha
-_DEPTH = _ALPHA_STAGE + 5  # cycles from an issued row to the last write and count it causes
+_ALPHA_STAGE = 16  # stages from the issued row's registers to alpha
+_DEPTH = _ALPHA_STAGE + 6  # cycles from an issued row to the last write and count it causes
 
 
 def feature_layout() -> data.StructLayout:
@@ -136,7 +137,7 @@ class RenderUnit(wiring.Component):
         beat = Signal(range(self.beats))
         live = [Signal(range(65), init=64, name=f"live{k}") for k in range(_SUBTILES)]
         done = Signal(_SUBTILES)
-        m.d.comb += [done[k].eq(live[k] == 0) for k in range(_SUBTILES)]
+        m.d.sync += [done[k].eq(live[k] == 0) for k in range(_SUBTILES)]
         m.d.comb += self.stopped.eq(done.all())
 
         # --- issue: the lowest subtile left, row group by row group
@@ -145,7 +146,7 @@ class RenderUnit(wiring.Component):
             with m.If(left[k]):
                 m.d.comb += subtile.eq(k)
         issue, closing, clearing = Signal(), Signal(), Signal(init=1)
-        waited = Signal(range(_DEPTH + 1))
+        waited, drained = Signal(range(_DEPTH)), Signal()
         draining = Signal()
         last_beat = beat == self.beats - 1
         rest = left & ~(1 << subtile)[:_SUBTILES]
@@ -161,7 +162,7 @@ class RenderUnit(wiring.Component):
         taken = self.i.payload.feature
         with m.If(self.i.valid & self.i.ready):
             with m.If(self.i.payload.end):
-                m.d.sync += [closing.eq(1), waited.eq(0)]
+                m.d.sync += [closing.eq(1), waited.eq(0), drained.eq(0)]
             with m.Else():
                 wanted = Value.cast(taken.mask)
                 m.d.sync += [
@@ -192,7 +193,7 @@ class RenderUnit(wiring.Component):
             lanes += self._row(m, stage, feature, x0, first_row[r])
         group_at = stage.delay(group, _ALPHA_STAGE)
         active_at = stage.delay(active, _ALPHA_STAGE)
-        colours = [stage.delay(feature[c], _ALPHA_STAGE + 2) for c in ("red", "green", "blue")]
+        colours = [stage.delay(feature[c], _ALPHA_STAGE + 3) for c in ("red", "green", "blue")]
         reading, restore = Signal(), Signal()
         address = Signal(range(_SUBTILES * self.beats))
         outputs = []
@@ -204,16 +205,15 @@ class RenderUnit(wiring.Component):
             outputs.append(pixel)
             finished.append(ended)
         ended_count = stage(_ones(Cat(*finished)))
-        ended_subtile = stage.delay(group_at, 3)[-2:]
+        ended_subtile = stage.delay(group_at, 4)[-2:]
         for k in range(_SUBTILES):
             with m.If(ended_subtile == k):
                 m.d.sync += live[k].eq(live[k] - ended_count)
 
         # --- end of tile: wait for the pipeline, then read, send, restore
-        drained = waited == _DEPTH
         m.d.comb += reading.eq(closing & drained & ~draining)
         with m.If((closing | clearing) & (left == 0) & ~drained):
-            m.d.sync += waited.eq(waited + 1)
+            m.d.sync += [waited.eq(waited + 1), drained.eq(waited == _DEPTH - 1)]
         with m.If(closing):
             m.d.sync += self.drain_cycles.eq(self.drain_cycles + 1)
         with m.If(reading):
@@ -228,7 +228,7 @@ class RenderUnit(wiring.Component):
             m.d.sync += [draining.eq(0), address.eq(address + 1)]
             with m.If(final):
                 m.d.sync += [address.eq(0), closing.eq(0), clearing.eq(0)]
-                m.d.sync += [live[k].eq(64) for k in range(_SUBTILES)]
+                m.d.sync += [live[k].eq(64) for k in range(_SUBTILES)] + [done.eq(0)]
         return m
 
     def _row(self, m: Module, stage: _Stages, feature: dict[str, Value], x0: Value,
@@ -279,17 +279,17 @@ class RenderUnit(wiring.Component):
             both = _limit(m, own, FALLOFF.width, False) + delay(base, 3)
             exponent = stage(both[: EXPONENT.width])
             dead = stage(both[EXPONENT.width :].any())
-            # 11 to 13: a power of two, by table
+            # 11 to 14: a power of two, by table
             power = self._power(m, stage, exponent)
-            # 14, 15: alpha
-            alpha = stage((delay(opacity, 13) * power)[OPACITY.f :])
+            # 15, 16: alpha
+            alpha = stage((delay(opacity, 14) * power)[OPACITY.f :])
             clamped = Mux(alpha > w.alpha_max, w.alpha_max, alpha)[: ALPHA.width]
-            none = delay(dead, 4) | (alpha < w.alpha_min)
+            none = delay(dead, 5) | (alpha < w.alpha_min)
             alphas.append(stage(Mux(none, 0, clamped)[: ALPHA.width]))
         return alphas
 
     def _power(self, m: Module, stage: _Stages, exponent: Value) -> Value:
-        """Return 2**-exponent (UQ1.12), three stages later."""
+        """Return 2**-exponent (UQ1.12), four stages later."""
         value, fall = exp_table()
         low_bits = FALLOFF.f - 5
         segment, low = exponent[low_bits : FALLOFF.f], exponent[:low_bits]
@@ -298,8 +298,9 @@ class RenderUnit(wiring.Component):
             for k in range(32):
                 with m.Case(k):
                     m.d.comb += [start.eq(int(value[k])), slope.eq(int(fall[k]))]
-        line = stage((stage(start) - ((stage(slope) * stage(low)) >> low_bits))[: ALPHA.f + 1])
-        return stage((line >> stage.delay(exponent[FALLOFF.f :], 2))[: ALPHA.f + 1])
+        fallen = stage((stage(slope) * stage(low))[low_bits:])
+        line = stage((stage(stage(start)) - fallen)[: ALPHA.f + 1])
+        return stage((line >> stage.delay(exponent[FALLOFF.f :], 3))[: ALPHA.f + 1])
 
     def _pixel(
         self, m: Module, stage: _Stages, alpha: Value, active: Value, group: Value,
@@ -314,35 +315,38 @@ class RenderUnit(wiring.Component):
         m.submodules += [light, sums]
         light_read, light_write = light.read_port(domain="sync"), light.write_port(domain="sync")
         sums_read, sums_write = sums.read_port(domain="sync"), sums.write_port(domain="sync")
-        # a: read T; b: weight; c: decide and write
+        # a: read T; b: weight; c: the rest; d: decide and write
         m.d.comb += light_read.addr.eq(Mux(reading, address, group))
         alpha_b = stage(alpha)
         active_b = stage(active)
         before_b = light_read.data[:width]
         weight_c = stage((before_b * alpha_b)[ALPHA.f :])
-        before_c, done_c = stage(before_b), stage(light_read.data[width])
-        passed_c = stage(active_b & (alpha_b != 0)) & ~done_c
-        group_c = stage.delay(group, 2)
-        rest = (before_c - weight_c)[:width]
+        before_c = stage(before_b)
+        passed_c = stage(active_b & (alpha_b != 0) & ~light_read.data[width])
+        before_d, rest_d = stage(before_c), stage((before_c - weight_c)[:width])
+        passed_d, group_d = stage(passed_c), stage.delay(group, 3)
         small = w.t_min.bit_length()
-        stop = passed_c & ~rest[small:].any() & (rest[:small] < w.t_min)
+        faint = ~rest_d[small:].any() & (rest_d[:small] < w.t_min)
+        stop = passed_d & faint
         m.d.comb += [
-            light_write.addr.eq(Mux(restore, address, group_c)),
-            light_write.data.eq(Mux(restore, w.opaque, Mux(stop, Cat(before_c, 1), Cat(rest, 0)))),
-            light_write.en.eq(restore | passed_c),
+            light_write.addr.eq(Mux(restore, address, group_d)),
+            light_write.data.eq(
+                Mux(restore, w.opaque, Mux(faint, Cat(before_d, 1), Cat(rest_d, 0)))
+            ),
+            light_write.en.eq(restore | passed_d),
         ]
-        # d: colour's product; e: its sum
-        add_c = passed_c & ~stop
-        add_d = stage(add_c)
-        products = [stage((weight_c * c)[COLOUR.f :]) for c in colours]
-        group_d = stage(group_c)
-        m.d.comb += sums_read.addr.eq(Mux(reading, address, group_c))
+        # colour: d: its products; e: its sums
+        weight_d = stage(weight_c)
+        products = [stage((weight_d * c)[COLOUR.f :]) for c in colours]
+        add_e = stage(passed_d & ~faint)
+        group_e = stage.delay(group, 4)
+        m.d.comb += sums_read.addr.eq(Mux(reading, address, group_d))
         old = [sums_read.data[k * width : (k + 1) * width] for k in range(3)]
         new = [_limit(m, a + b, width, False) for a, b in zip(old, products, strict=True)]
         m.d.comb += [
-            sums_write.addr.eq(Mux(restore, address, group_d)),
+            sums_write.addr.eq(Mux(restore, address, group_e)),
             sums_write.data.eq(Mux(restore, 0, Cat(*new))),
-            sums_write.en.eq(restore | add_d),
+            sums_write.en.eq(restore | add_e),
         ]
         pixel = dict(zip(("red", "green", "blue"), old, strict=True))
         return {**pixel, "transmittance": before_b}, stop

@@ -86,7 +86,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("moved = FLOAT.bias - 1 - half + one", "moved = FLOAT.bias - half + one"),
     ],
     ("render-unit-8", "blocks.render_unit"): [
-        ("add_c = passed_c & ~stop", "add_c = passed_c"),
+        ("add_e = stage(passed_d & ~faint)", "add_e = stage(passed_d)"),
         ("weight_c = stage((before_b * alpha_b)[ALPHA.f :])",
          "weight_c = stage((before_b * alpha_b)[ALPHA.f - 1 :])"),
         ("live[k].eq(live[k] - ended_count)", "live[k].eq(live[k] - (ended_count != 0))"),

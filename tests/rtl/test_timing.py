@@ -35,7 +35,7 @@ def test_a_tile_without_voxels_takes_the_pipeline_and_its_drain() -> None:
     cycles = UnitCycles.of(P)
     run = model_tiles(trace([], [], 0, tiles=3), P)
     assert (run.tile_cycles[1:] == cycles.drain).all()
-    assert cycles.drain == 1 + 20 + 2 * 32
+    assert cycles.drain == 1 + 22 + 2 * 32
 
 
 def test_the_slowest_stage_sets_the_pace() -> None:
