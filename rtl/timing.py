@@ -2,14 +2,15 @@
 
 The same kind of model as the StreamingGS machine's (:mod:`archsim.sim.gs3d.streaminggs_program`),
 at the RTL's configuration and at a finer grain, as tiles are compared one by one: pieces of a few
-Gaussians pass coarse filter, fine filter and list buffer, lists pass the sorter and the render
-unit. FIFOs are rooms in items, the two halves of the list buffer credits. Its parameters are the
-units' counts, intervals and latencies (:class:`archsim.rtl.arithmetic.cycles.UnitCycles`) and the
-FIFOs' depths.
+Gaussians pass feeder, coarse filter, fine filter and list buffer, lists pass the sorter and the
+render unit. FIFOs are rooms in items, the two halves of the list buffer credits. Its parameters are
+the units' counts, intervals and latencies (:class:`archsim.rtl.arithmetic.cycles.UnitCycles`) and
+the FIFOs' depths.
 
-A tile whose pixels are all done stops. Of the visits behind, those that were already on their way
-go on, the rest is dropped at a Gaussian a cycle; which ones were on their way is taken from passes
-of the model before.
+A tile whose pixels are all done stops, as soon as the last of them is. From then on its Gaussians
+are dropped, one a cycle, where they come past the feeder and past the fine fetch; those between
+them and behind go on. Visits that the controller has not yet decided on are not read at all. Where
+everything is when the tile stops is taken from passes of the model before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from archsim.rtl.arithmetic.cycles import UnitCycles
+from archsim.rtl.arithmetic.cycles import RENDER_DEPTH, UnitCycles
 from archsim.rtl.golden import GoldenTiles, cycles_by_tile
 from archsim.rtl.memory_timing import IDEAL, MemoryTiming, timing_of_slice
 from archsim.rtl.parameters import Parameters
@@ -37,6 +38,7 @@ Bits = npt.NDArray[np.bool_]
 _PS = 1000  # per cycle: 1 GHz; only cycles are compared
 _PIECE = 8  # Gaussians that pass a stage together
 _READ_AHEAD = 64  # Gaussians that the memory reader may hold (see blocks/slice.py)
+_CLOSING = 2  # cycles from a list's last item, or a tile's, to the end that it makes
 _MANY = 1 << 16  # servers of a stage that only takes time
 _PASSES = 3  # of the model, until it knows what an early stop drops
 
@@ -87,14 +89,14 @@ def model_tiles(
 
 def _model_slice(golden: GoldenTiles, p: Parameters, memory: MemoryTiming) -> ModelRun:
     work = _Work.of(golden, p)
-    dropped = gone = np.zeros(work.loaded.size, np.bool_)
+    left_out = _LeftOut.nothing(work.loaded.size)
     for _ in range(_PASSES):
-        built = _Build(golden, p, work, memory, dropped, gone)
+        built = _Build(golden, p, work, memory, left_out)
         schedule, _ = execute_with("auto", built.program)
-        late = dropped | built.dropped_by_stop(schedule)
-        if (late == dropped).all():
+        more = built.left_out_by_stop(schedule)
+        if more == left_out:
             break
-        dropped, gone = late, gone | built.never_read(late)
+        left_out = more
     causes = {
         unit: {cause: ps // _PS for cause, ps in shares.items()}
         for unit, shares in time_by_cause_ps(built.program, schedule).items()
@@ -146,44 +148,71 @@ class _Work:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _LeftOut:
+    """Pieces that an early stop spares a stage; each stage spares what those ahead of it do.
+
+    Attributes
+    ----------
+    read, fed, fetched : (n,) bool
+        Not read at all; dropped by the feeder; dropped by the fine fetch.
+    """
+
+    read: Bits
+    fed: Bits
+    fetched: Bits
+
+    @staticmethod
+    def nothing(pieces: int) -> _LeftOut:
+        none = np.zeros(pieces, np.bool_)
+        return _LeftOut(none, none, none)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _LeftOut) and all(
+            np.array_equal(mine, theirs)
+            for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True)
+        )
+
+
 class _Build:
     """One program: every stage's tasks, and what binds them."""
 
     def __init__(self, golden: GoldenTiles, p: Parameters, work: _Work, memory: MemoryTiming,
-                 dropped: Bits, gone: Bits):  # fmt: skip
+                 left_out: _LeftOut):  # fmt: skip
         self.golden, self.p, self.work, self.memory = golden, p, work, memory
-        self.dropped, self.gone = dropped, gone
+        self.left_out = left_out
         self.cycles = UnitCycles.of(p)
         done = np.flatnonzero((golden.visits.live == 0) & (golden.visits.blended > 0))[::-1]
         self.stops = {int(golden.visits.tile[n]): int(n) for n in done}  # tile -> its last visit
         b = self.builder = ProgramBuilder()
-        self.units = {name: b.unit(name) for name in ("voxel sorter", "coarse", "fine", "sorter",
-                                                      "render")}  # fmt: skip
+        self.units = {name: b.unit(name) for name in ("voxel sorter", "feeder", "coarse", "fine",
+                                                      "lists", "sorter", "render")}  # fmt: skip
         self.wait = b.unit("wait", servers=_MANY, in_order=False)
         self._filters()
         self._lists()
         self.program: Program = b.build()
 
-    def dropped_by_stop(self, schedule: Schedule) -> Bits:
-        """Return the pieces that enter the coarse filter after their tile has stopped."""
+    def left_out_by_stop(self, schedule: Schedule) -> _LeftOut:
+        """Return what comes past feeder and fine fetch after its tile has stopped, for the most."""
+        work, before = self.work, self.left_out
         stop = np.full(self.golden.origins.shape[0], np.iinfo(np.int64).max)
-        for tile, number in self.stops.items():
-            # the rest of the list passes at a Gaussian a cycle
-            after = np.flatnonzero(self.golden.work[number])[-1] + 1
-            rest = (self.golden.work[number].size - after) * _PS
-            stop[tile] = schedule.finish_ps[self.rendered[number]] - rest
-        late: Bits = schedule.start_ps[self.coarse] >= stop[self.work.tile]
-        return late
+        stop[list(self.stops)] = schedule.finish_ps[self.stopped]
+        middle = (schedule.start_ps + schedule.finish_ps) // 2
+        fed = before.fed | (middle[self.feed] >= stop[work.tile])
+        fetched = before.fetched | fed
+        fetched[self.some] |= middle[self.fine] >= stop[work.tile[self.some]]
+        return _LeftOut(before.read | self._never_read(fed), fed, fetched)
 
-    def never_read(self, late: Bits) -> Bits:
-        """Return the pieces of visits that the memory reader had not begun when their tile stopped.
+    def _never_read(self, fed: Bits) -> Bits:
+        """Return the pieces of visits that the controller held back when their tile stopped.
 
-        It is ahead of the coarse filter by what it may hold.
+        The memory reader is ahead of the feeder by what it may hold, and of the visits behind the
+        one that it reads, the first has been decided on, too.
         """
-        work = self.work
-        before = np.maximum.accumulate(np.where(late, -1, np.arange(late.size)))
-        first = np.searchsorted(work.visit, work.visit)
-        return np.asarray(late & (first > before + _READ_AHEAD // _PIECE))
+        visit = self.work.visit
+        reached = np.maximum.accumulate(np.where(fed, 0, np.arange(fed.size)))
+        reading = visit[np.minimum(reached + _READ_AHEAD // _PIECE, fed.size - 1)]
+        return np.asarray(fed & (visit > reading + 1))
 
     def _task(self, unit: str, cycles: I64) -> I64:
         return self.builder.compute(self.units[unit], unit, cycles * _PS)
@@ -194,37 +223,62 @@ class _Build:
         self.builder.edge(after, waited)
         return waited
 
-    def _filters(self) -> None:
-        """Add ordering, coarse and fine filters of all pieces."""
-        b, p, work, cycles = self.builder, self.p, self.work, self.cycles
+    def _feeder(self) -> I64:
+        """Add ordering and the feeder; return the items that each piece sends on."""
+        b, p, work, out = self.builder, self.p, self.work, self.left_out
         tiles = self.golden.origins.shape[0]
         self.ordered = self._task("voxel sorter", self.golden.order_cycles)
-        through = -(-work.loaded * cycles.coarse_interval // p.coarse_filters)
-        # of what is dropped only ends go through, as one item
+        # of what is dropped only ends go on, as one item
         last = np.append(np.diff(work.tile) > 0, True)[: work.tile.size]
-        ends = np.where(self.gone, last, work.ends)
-        marker = ends * (-(-cycles.coarse_interval // p.coarse_filters))
-        passing = np.where(self.dropped, np.where(self.gone, 0, work.loaded) + marker, through)
-        self.coarse = self._task("coarse", passing)
-        first_beat = round(float(np.mean(self.memory.coarse_latency)))
-        placed = self._delay(self.ordered, cycles.placement_latency + 9 + first_beat)
-        b.edge(placed[work.tile], self.coarse)
+        self.ends = np.where(out.read, last, work.ends)
+        self.feed = self._task("feeder", np.where(out.read, last, work.loaded))
+        voxels = np.bincount(self.golden.visits.tile, minlength=tiles)
+        some = np.flatnonzero(voxels)
+        first = np.searchsorted(work.tile, some)
+        # the coarse filters take the first item before the rest of its piece has come
+        latency = self.cycles.placement_latency + 9 + round(np.mean(self.memory.coarse_latency))
+        placed = self._delay(self.ordered[some], latency - work.loaded[first])
+        b.edge(placed, self.feed[first])
         # the queue holds the voxels of tiles ahead
-        first = np.searchsorted(work.tile, np.arange(tiles))
-        queued = np.bincount(self.golden.visits.tile, minlength=tiles)
-        ahead = np.flatnonzero(queued)
         room = b.room("queue", max(p.tile_voxels, 2), "items")
-        b.claim(self.ordered[ahead], room, queued[ahead], self.coarse[first[ahead]])
-        kept = np.where(self.dropped, 0, work.kept)
-        some = np.flatnonzero((kept > 0) | ends)
-        self.some = some
-        fetched = self._fine_latency(kept)[some]
-        arrived = self._delay(self.coarse[some], cycles.coarse_latency + 3 + fetched)
-        self.fine = self._task("fine", np.maximum(kept[some], 1) * cycles.fine_interval)
-        b.edge(arrived, self.fine)
+        b.claim(self.ordered[some], room, voxels[some], self.feed[first])
+        return np.where(out.fed, self.ends, work.loaded)
+
+    def _filters(self) -> None:
+        """Add coarse and fine filters of all pieces."""
+        b, p, cycles, out = self.builder, self.p, self.cycles, self.left_out
+        items = self._feeder()
+        self.coarse = self._task("coarse", -(-items * cycles.coarse_interval // p.coarse_filters))
+        b.edge(self.feed, self.coarse)
+        # a piece takes its places together, but may begin when one is free
+        room = b.room("items", p.coarse_fifo + 1 + _PIECE - 1, "items")
+        b.claim(self.feed, room, items, self.coarse)
+        kept = np.where(out.fed, 0, self.work.kept)
+        self.some = some = np.flatnonzero((kept > 0) | self.ends)
+        kept, ends, dropped = kept[some], self.ends[some], out.fetched[some]
+        fetched = self._delay(
+            self.coarse[some], cycles.coarse_latency + 3 + self._fine_latency(kept)
+        )
+        filtered = np.where(dropped, ends, np.maximum(kept, ends))
+        self.fine = self._task("fine", filtered * cycles.fine_interval + dropped * kept)
+        b.edge(fetched, self.fine)
         room = b.room("survivors", p.fine_fifo * 2 + _PIECE, "items")
-        inside = kept[some] > 0
-        b.claim(self.coarse[some][inside], room, kept[some][inside], self.fine[inside])
+        inside = kept > 0
+        b.claim(self.coarse[some][inside], room, kept[inside], self.fine[inside])
+        self._features(filtered)
+
+    def _features(self, items: I64) -> None:
+        """Add the filling of lists: a cycle an item, ahead of which the fine filter can be.
+
+        Results wait in their FIFO, then in the pipeline, which stands still once the FIFO is full.
+        """
+        b, p, cycles = self.builder, self.p, self.cycles
+        self.stored = self._task("lists", items)
+        # the items before a piece's last one have come earlier
+        b.edge(self._delay(self.fine, cycles.fine_latency + 4 - items), self.stored)
+        inside = p.feature_fifo + 1 + cycles.fine_latency // cycles.fine_interval
+        room = b.room("features", inside + _PIECE - 1, "items")
+        b.claim(self.fine, room, items, self.stored)
 
     def _fine_latency(self, kept: I64) -> I64:
         """Return how long the slowest fine record of each piece takes."""
@@ -240,31 +294,59 @@ class _Build:
         """Add sorting and rendering of the lists, and the end of every tile."""
         b, cycles = self.builder, self.cycles
         visit, part, size, first, last = self._cut_lists()
-        done = self._delay(self.fine[last], cycles.fine_latency + 6)
+        done = self._delay(self.stored[last], _CLOSING)
         sorted_ = self._task("sorter", cycles.sort(size))
         b.edge(done, sorted_)
-        entries = self.p.list_entries
-        issue = np.zeros(size.size, np.int64)
+        rendered = self._render(visit, part, size, sorted_)
+        # the sorter takes no list before the one ahead is sorted, and sorts none before it has left
+        begins = np.maximum(first[1:], last[:-1] + 1)  # a piece may end one list and begin another
+        apart = begins <= last[1:]
+        b.edge(sorted_[:-1][apart], self.stored[begins[apart]], Edge.CREDIT)
+        b.edge(self._delay(sorted_[:-1], size[:-1]), sorted_[1:], Edge.CREDIT)
+        # the halves of the list buffer
+        b.edge(rendered[:-2], self.stored[first[2:]], Edge.CREDIT)
+        self._hold_back(self.feed, self.left_out.fed, self.work.tile)
+        self._hold_back(self.fine, self.left_out.fetched[self.some], self.work.tile[self.some])
+        self._ends(self.golden.visits.tile[visit], rendered)
+
+    def _hold_back(self, tasks: I64, dropped: Bits, owner: I64) -> None:
+        """Let what a stop drops not be reached before it."""
+        for stopped, tile in zip(self.stopped, self.stops, strict=True):
+            first = np.flatnonzero(dropped & (owner == tile))[:1]
+            self.builder.edge(stopped, tasks[first], Edge.CREDIT)
+
+    def _render(self, visit: I64, part: I64, size: I64, sorted_: I64) -> I64:
+        """Add the rendering of the lists; return the last task of each.
+
+        The list in which its tile stops takes two: until the last pixel is done, and the rest.
+        """
+        entries, cycles = self.p.list_entries, self.cycles
+        spent = np.zeros((size.size, 2), np.int64)
+        stopping = {}  # tile -> list
         for number in range(size.size):
             live = self.golden.work[visit[number]][part[number] * entries :][: size[number]]
-            issue[number] = np.maximum(live * cycles.subtile, 1).sum()
-        rendered = self._task("render", issue + 2)
-        b.edge(sorted_, rendered)
-        self.rendered = np.full(self.golden.visits.loaded.size, -1, np.int64)
-        self.rendered[visit] = rendered
-        # the halves of the list buffer
-        b.edge(rendered[:-2], self.fine[first[2:]], Edge.CREDIT)
-        # what a stop drops is not reached before
-        for tile, number in self.stops.items():
-            gone = np.flatnonzero(self.dropped & (self.work.tile == tile))
-            if gone.size:
-                b.edge(self.rendered[number], self.coarse[gone[0]], Edge.CREDIT)
-        self._ends(self.golden.visits.tile[visit], rendered)
+            each = np.maximum(live * cycles.subtile, 1)
+            behind = np.flatnonzero(np.append(1, live))[-1]  # the last with a live pixel
+            spent[number] = each[:behind].sum(), each[behind:].sum()
+            tile = int(self.golden.visits.tile[visit[number]])
+            if behind and self.stops.get(tile) == visit[number]:
+                stopping[tile] = number
+        at = np.array([stopping[tile] for tile in self.stops], np.int64)
+        two = np.zeros(size.size, np.int64)
+        two[at] = 1
+        head = np.arange(size.size) + np.cumsum(two) - two
+        issue = np.zeros(size.size + at.size, np.int64)
+        issue[head] = spent[:, 0] + np.where(two, 0, spent[:, 1]) + 2
+        issue[head[at] + 1] = spent[at, 1]
+        tasks = self._task("render", issue)
+        self.builder.edge(sorted_, tasks[head])
+        self.stopped = self._delay(tasks[head[at]], RENDER_DEPTH)
+        return np.asarray(tasks[head + two])
 
     def _cut_lists(self) -> tuple[I64, I64, I64, I64, I64]:
         """Return visit, number in the visit, length, first and last piece of every list."""
         work, entries = self.work, self.p.list_entries
-        stored = np.where(self.dropped, 0, work.stored)
+        stored = np.where(self.left_out.fetched, 0, work.stored)
         total = np.zeros(self.golden.visits.loaded.size, np.int64)
         np.add.at(total, work.visit, stored)
         parts = -(-total // entries)
@@ -289,8 +371,7 @@ class _Build:
         piece_tile = work.tile[self.some]
         with_voxels = np.unique(piece_tile)
         end = np.searchsorted(piece_tile, with_voxels, side="right") - 1
-        b.edge(self._delay(self.fine[end], self.cycles.fine_latency + 6),
-               self.drained[with_voxels])  # fmt: skip
+        b.edge(self._delay(self.stored[end], _CLOSING), self.drained[with_voxels])
         empty = np.setdiff1d(np.arange(tiles), with_voxels)
         b.edge(self._delay(self.ordered[empty], self._empty_latency()), self.drained[empty])
         if owner.size:

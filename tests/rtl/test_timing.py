@@ -71,16 +71,44 @@ def test_slow_memory_delays_the_first_and_the_last_record() -> None:
     assert fast + 100 <= slow <= fast + 150
 
 
-def test_a_stop_saves_the_visits_behind_it() -> None:
-    def tile(live: int) -> int:
-        golden = trace([800, 800, 800, 800], [80, 0, 0, 0], 4, live=live)
-        visits = golden.visits
-        one = Visits(np.zeros(4, np.int64), *list(vars(visits).values())[1:])
-        merged = GoldenTiles(golden.origins, golden.pixels, {}, golden.order_cycles, one,
-                             golden.keep, golden.drawn, golden.work, 0)  # fmt: skip
-        return int(model_tiles(merged, P).finish[0])
+def one_tile(loaded: list[int], kept: list[int], subtiles: int, live: int = 100) -> GoldenTiles:
+    """Return visits of one tile."""
+    golden = trace(loaded, kept, subtiles, live=live)
+    merged = replace(golden.visits, tile=np.zeros(len(loaded), np.int64))
+    return replace(golden, visits=merged)
 
-    assert tile(0) < tile(100) - 800 * 8
+
+def test_a_stop_saves_the_visits_behind_it() -> None:
+    def tile(visits: int, live: int = 0) -> int:
+        golden = one_tile([800] * visits, [80] + [0] * (visits - 1), 4, live)
+        return int(model_tiles(golden, P).finish[0])
+
+    assert tile(4) < tile(4, live=100) - 800 * 8
+    # the visit that the controller has decided on is read, at a Gaussian a cycle, the rest is not
+    assert 800 <= tile(4) - tile(2) <= 800 + 2 * 8
+    assert tile(4) == tile(12)
+
+
+def test_the_fine_filter_is_ahead_of_a_full_list_buffer_by_a_fifo() -> None:
+    # the third list waits for the half that the first one is rendered from
+    golden = trace([400, 100, 400], [400, 100, 400], 4, tiles=3)
+    slow = replace(P, fine_interval=16)
+    assert UnitCycles.of(slow).fine_interval < 4 * UnitCycles.of(slow).subtile
+    short, long = (model_tiles(golden, replace(slow, feature_fifo=n)).finish for n in (16, 32))
+    np.testing.assert_array_equal(short[:2], long[:2])
+    assert short[2] - long[2] == 16 * 16
+
+
+def test_a_list_is_not_taken_before_the_one_ahead_is_sorted() -> None:
+    first, second = 1000, 500
+    cycles = UnitCycles.of(P)
+    finish = model_tiles(one_tile([first, second], [first, second], 0), P).finish[0]
+    ahead = P.feature_fifo + 1 + cycles.fine_latency // cycles.fine_interval
+    sort = cycles.sort(np.array([first, second]))
+    entered = first * 8 + sort[0] + (second - ahead) * 8 + sort[1]
+    once = cycles.placement_latency + cycles.coarse_latency + cycles.fine_latency + cycles.drain
+    shown = second  # a cycle each: done before they come
+    assert entered + once + shown < finish < entered + once + shown + 250  # order, hand-overs
 
 
 def test_sorting_takes_the_sorters_own_cycles() -> None:
