@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.rtl.blocks.coarse_feeder import side_layout
 from archsim.rtl.blocks.fifo import StreamFifo
+from archsim.rtl.blocks.fork import fork
 from archsim.rtl.blocks.memory_reader import range_layout
 from archsim.rtl.blocks.tile_controller import ADDRESS_BITS
 from archsim.rtl.blocks.tokens import TILE_BITS, flags_layout
@@ -117,21 +118,17 @@ class FineFetch(wiring.Component):
         m = Module()
         m.submodules.queue = queue = StreamFifo(shape=self.waiting, depth=self.depth)
         flags, result = self.i.payload.side.flags, self.i.payload.result
-        real, wanted, both = Signal(), Signal(), Signal()
+        real, wanted = Signal(), Signal()
         m.d.comb += [
             real.eq(flags.real & result.keep),
             wanted.eq(real | flags.end_list),
             self.ranges.payload.address.eq(self.i.payload.side.record),
             self.ranges.payload.count.eq(1),
-            both.eq(queue.i.ready & (self.ranges.ready | ~real)),
-            # offered only when both take it, so that no offer is withdrawn
-            self.ranges.valid.eq(self.i.valid & real & both),
-            queue.i.valid.eq(self.i.valid & wanted & both),
-            self.i.ready.eq(~wanted | both),
             queue.i.payload.flags.eq(flags),
             queue.i.payload.flags.real.eq(real),
         ]
         m.d.comb += [queue.i.payload[n].eq(result[n]) for n in (*CARRIED, "depth")]
+        fork(m, self.i, [(self.ranges, real), (queue.i, wanted)])
         with m.If(self.ranges.valid & self.ranges.ready):
             m.d.sync += self.kept.eq(self.kept + 1)
 

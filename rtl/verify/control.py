@@ -141,6 +141,7 @@ CONTROL_BENCHES: tuple[Bench, ...] = (
     Bench(
         "voxel-sorter", lambda: VoxelSorter(cells=_CELLS, voxels=_VOXELS, rows=_ROWS), _samples,
         bins={**FLOW, "table overflow": _overflow}, cannot_toggle=_ALWAYS_TAKEN,
+        late_reset=("i", 130),  # in a tile whose voxels have rows
     ),
     Bench(
         "tile-controller", lambda: TileController(voxels=_VOXELS), _queue,

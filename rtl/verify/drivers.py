@@ -161,17 +161,28 @@ class Block:
         self.clock.reset(0)
 
     async def verify(self) -> None:
-        """Reset it, again in mid-stream, then run to its end.
+        """Reset it, again in mid-stream, once or twice, then run to its end.
 
         Raises ``AssertionError`` for a wrong beat, a broken contract or a hang.
         """
         await self.reset()
         await self.run(RESET_AFTER_CYCLES, until_done=False)
         await self.reset()
+        if self.job["late_reset"] is not None:
+            name, beats = self.job["late_reset"]
+            late = next(s for s in self.streams if s.name == self.job["prefix"] + name)
+            await self.run(self.job["limit"], until_done=False, until=(late, beats))
+            assert late.taken >= beats, f"{name} never moved the {beats} beats before a late reset"
+            await self.reset()
         await self.run(self.job["limit"], until_done=True)
 
-    async def run(self, limit: int, *, until_done: bool) -> None:
-        """Drive the streams until all is done and quiet, or for ``limit`` cycles."""
+    async def run(
+        self, limit: int, *, until_done: bool, until: tuple[Source | Sink, int] | None = None
+    ) -> None:
+        """Drive the streams until all is done and quiet, or for ``limit`` cycles.
+
+        Ends before when the stream of ``until`` has moved so many beats.
+        """
         quiet = loaded = 0
         for cycle in range(limit):
             if cycle % PROFILE_CYCLES == 0:
@@ -190,6 +201,8 @@ class Block:
                 self.answer(memory)
             await self.clock.rise()
             self.cycles += 1
+            if until is not None and until[0].taken >= until[1]:
+                return
             quiet = 0 if any(moved) else quiet + 1
             if until_done and self.done():
                 no_offer = no_take = 0

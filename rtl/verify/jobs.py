@@ -92,6 +92,7 @@ def job_of(
         "outputs": _numbers(interface, "out", must),
         "compared": {s.name: _compared(s, must[s.name]) for s in interface.side("out")},
         "may_skip": bench.may_skip,
+        "late_reset": bench.late_reset,
         "ports": dict(stimulus.ports),
         "first": stimulus.first,
         "memories": [_memory(interface, memory) for memory in stimulus.memories],

@@ -168,7 +168,7 @@ JOIN_BENCHES: tuple[Bench, ...] = (
         "fine-fetch", _fetch, _found,
         _stopped_tile(_found, lambda given: given["i"]["side"]["flags"]["tile"]),
         bins={
-            **flow("i", "decoded"),  # a range is offered only where it is taken
+            **flow("i", "decoded", outputs=("ranges", "o")),
             "rejected": _rejected,
             "an end without record": _an_end_without_record,
             "a tile that is stopped": _stopped,

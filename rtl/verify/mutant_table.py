@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archsim.rtl.verify.mutants import Mutant
 
-__all__ = ["MUTANTS"]
+__all__ = ["MUTANTS", "RESET_MUTANTS"]
 
 _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ("fifo-4", "blocks.fifo"): [
@@ -138,10 +138,15 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     ("fine-fetch", "blocks.fine_fetch"): [
         ("real.eq(flags.real & result.keep)", "real.eq(flags.real)"),
-        ("both.eq(queue.i.ready & (self.ranges.ready | ~real))", "both.eq(queue.i.ready)"),
+        ("(self.ranges, real), (queue.i, wanted)", "(self.ranges, wanted), (queue.i, wanted)"),
         ("self.decoded.ready.eq(take & head.flags.real)", "self.decoded.ready.eq(take)"),
         ("(self.decoded.valid | ~head.flags.real)", "self.decoded.valid"),
         ("flags.real.eq(head.flags.real & ~stop)", "flags.real.eq(head.flags.real)"),
+    ],
+    ("fine-fetch", "blocks.fork"): [
+        ("branch.valid.eq(source.valid & wanted & ~had)", "branch.valid.eq(source.valid & wanted)"),
+        ("had.eq(source.valid & has & ~taken)", "had.eq(source.valid & has)"),
+        ("done &= has", "done = has"),
     ],
     ("list-buffer", "blocks.list_buffer"): [
         ("full.eq(count == self.entries - 1)", "full.eq(count == self.entries)"),
@@ -154,13 +159,34 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ("top", "blocks.slice"): [
         ("wanted.eq((flags.real & coarse.o.payload.result.keep) | flags.end_list)",
          "wanted.eq(flags.real & coarse.o.payload.result.keep)"),
-        ("visit.valid & all_ready & ~empty", "visit.valid & ~empty"),
+        ("(placement.i, 1), (beside.i, 1), (reader, ~empty)",
+         "(placement.i, 1), (beside.i, 1), (reader, 1)"),
         ("self.samples.ready.eq(self.voxels.i.ready & complete)",
          "self.samples.ready.eq(self.voxels.i.ready)"),
         ("m.d.sync += tile.eq(tile + 1)", "m.d.sync += tile.eq(tile + 2)"),
     ],
 }  # fmt: skip
 
-MUTANTS: tuple[Mutant, ...] = tuple(
-    Mutant(bench, module, old, new) for (bench, module), bugs in _BUGS.items() for old, new in bugs
-)
+#: What a block must clear itself, as a memory keeps its words over a reset in mid-stream.
+_NOT_CLEARED: dict[tuple[str, str], list[tuple[str, str]]] = {
+    ("voxel-sorter", "blocks.voxel_sorter"): [
+        ("local_write.addr.eq(cleared), local_write.en.eq(1)", "local_write.addr.eq(cleared)"),
+        ("with m.If(cleared == self.voxels - 1):", "with m.If(cleared == self.voxels // 2):"),
+    ],
+    ("render-unit-8", "blocks.render_unit"): [
+        ("issue, closing, clearing = Signal(), Signal(), Signal(init=1)",
+         "issue, closing, clearing = Signal(), Signal(), Signal()"),
+        ("self.i.ready.eq(free & ~closing & ~clearing)", "self.i.ready.eq(free & ~closing)"),
+    ],
+}  # fmt: skip
+
+
+def _all(table: dict[tuple[str, str], list[tuple[str, str]]]) -> tuple[Mutant, ...]:
+    return tuple(Mutant(bench, module, old, new)
+                 for (bench, module), bugs in table.items() for old, new in bugs)  # fmt: skip
+
+
+MUTANTS = _all(_BUGS)
+
+#: Bugs that nothing but a reset in mid-stream need show: for benches that reset.
+RESET_MUTANTS = _all(_NOT_CLEARED)

@@ -211,7 +211,6 @@ TOP_BENCHES: tuple[Bench, ...] = (
             **{f"load_codebooks.payload.lane:{bit}": "a word has at most 4 floats at degree 0"
                for bit in range(2, 6)},
             "fine_request.payload.count": "a record is one beat",
-            "fine_response.ready": "room is set aside before beats are asked for",
         },
     ),
 )  # fmt: skip

@@ -7,8 +7,9 @@ import pytest
 
 from archsim.rtl.tools.library import RtlError, build_library
 from archsim.rtl.verify.bench import Bench, check
-from archsim.rtl.verify.mutant_table import MUTANTS
+from archsim.rtl.verify.mutant_table import MUTANTS, RESET_MUTANTS
 from archsim.rtl.verify.mutants import Mutant, changed_source, in_force
+from archsim.rtl.verify.simulator import run_in_simulator
 from archsim.rtl.verify.table import BENCHES
 
 full = pytest.mark.rtl_full
@@ -55,13 +56,23 @@ def test_the_bench_passes_without(name: str) -> None:
     assert passes(name)
 
 
+@full
+@pytest.mark.parametrize("mutant", RESET_MUTANTS, ids=str)
+def test_a_bug_of_a_reset_is_caught(mutant: Mutant) -> None:
+    bench = BY_NAME[mutant.bench]
+    stimulus = bench.random(np.random.default_rng(4), 400)
+    run_in_simulator(bench, stimulus, seed=4)
+    with in_force(mutant), pytest.raises(AssertionError):
+        run_in_simulator(bench, stimulus, seed=4)
+
+
 def test_every_block_has_seeded_bugs() -> None:
     families = {mutant.bench.rstrip("0123456789") for mutant in MUTANTS}
     assert families == {bench.name.rstrip("0123456789") for bench in BENCHES}
 
 
 def test_every_seeded_bug_changes_a_line() -> None:
-    for mutant in MUTANTS:
+    for mutant in MUTANTS + RESET_MUTANTS:
         changed_source(mutant)
 
 

@@ -109,8 +109,7 @@ def test_offers_are_kept(name: str) -> None:
     prove(ContractSpecification(make(), AROUND.get(name)), mode="bmc", depth=depth)
 
 
-# a range of the fine fetch is offered only where it is taken
-@pytest.mark.parametrize("name", sorted(set(BLOCKS) - {"fine-fetch"}))
+@pytest.mark.parametrize("name", BLOCKS)
 def test_outputs_are_held_up_and_taken(name: str) -> None:
     make, depth = BLOCKS[name]
     prove(ContractSpecification(make(), AROUND.get(name)), mode="cover", depth=depth)
