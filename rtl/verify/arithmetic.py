@@ -17,7 +17,7 @@ from archsim.rtl.blocks.render_unit import RenderUnit
 from archsim.rtl.flow.graph import Graph, Node
 from archsim.rtl.flow.pipeline import Pipeline
 from archsim.rtl.format import FLOAT, Q
-from archsim.rtl.verify.bench import Bench, Bin, Stimulus
+from archsim.rtl.verify.bench import Bench, Bin, Seen, Stimulus
 from archsim.rtl.verify.streams import FLOW
 
 __all__ = ["ARITHMETIC_BENCHES", "some_gaussians", "some_items"]
@@ -73,6 +73,20 @@ def _pipeline(name: str, make: Callable[[], Pipeline], bins: dict[str, Bin], **m
         return stimuli
 
     return Bench(name, make, random, corners, {**FLOW, **bins}, **more)
+
+
+def _subtiles(seen: Seen) -> I64:
+    """Return how many subtiles each of the fine filter's results meets."""
+    output: Any = seen.outputs["o"]
+    return np.asarray(sum(output[f"mask_{k}"] for k in range(4)))
+
+
+def _both_ends(name: str, q: Q) -> Bin:
+    def happened(seen: Seen) -> bool:
+        output: Any = seen.outputs["o"]
+        return bool(np.isin([-q.high, q.high], output[name]).all())  # sign and magnitude
+
+    return happened
 
 
 def _output(name: str, *, at: Callable[[I64], Any]) -> Bin:
@@ -160,7 +174,15 @@ ARITHMETIC_BENCHES: tuple[Bench, ...] = (
         "kept": _output("keep", at=lambda keep: keep == 1),
         "rejected": _output("keep", at=lambda keep: keep == 0),
     }),
-    _pipeline("fine-filter", lambda: FineFilter(interval=8, degree=2), {}, cannot_toggle={
+    _pipeline("fine-filter", lambda: FineFilter(interval=8, degree=2), {
+        "rejected: its box meets no subtile": lambda seen: (_subtiles(seen) == 0).any(),
+        "kept in one subtile": lambda seen: (_subtiles(seen) == 1).any(),
+        "kept in all subtiles": lambda seen: (_subtiles(seen) == 4).any(),
+        "a colour saturates": _output("colour_0", at=lambda colour: colour == COLOUR.high),
+        "a colour below zero is cut": _output("colour_0", at=lambda colour: colour == COLOUR.low),
+        "a centre saturates on either side": _both_ends("mean_x", MEAN),
+        "a slope saturates on either side": _both_ends("slope", SLOPE),
+    }, cannot_toggle={
         f"o.payload.sharp_{axis}:23": "a sharpness is never negative" for axis in "xy"
     }, heavy=True),
     _render(8),
