@@ -33,6 +33,8 @@ class Machine(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.slices = [Slice(parameters) for _ in range(parameters.slices)]
+        self.resting = [f"slice_{number}.{block}" for number in range(parameters.slices)
+                        for block in Slice.resting]  # fmt: skip
         self.constants = [*frame_ports(parameters), "load_words"]
         self.counters = [f"{m}_{s}" for m in MONITORED for s in ("moved", "stalled", "starved")]
         self.counters += list(COUNTERS)

@@ -75,6 +75,9 @@ class Slice(wiring.Component):
         :data:`COUNTERS`.
     """
 
+    #: Blocks that have nothing to do in most cycles: a simulator may stop their clocks.
+    resting = ("sorter",)
+
     def __init__(self, parameters: Parameters):
         p = self.parameters = parameters
         entries = {name: getattr(p, f"{name}_entries") for name in TABLES}

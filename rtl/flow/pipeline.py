@@ -84,14 +84,15 @@ class Pipeline(wiring.Component):
         phase = Signal(range(interval), init=interval - 1)
         live, busy = Signal(turns), Signal()  # which of the items in flight are real; any
         leave, waited = Signal(), Signal()
-        go, run, take = Signal(), Signal(), Signal()
+        go, take = Signal(), Signal()
+        awake = Signal()  # by this name a simulator may stop the units' clock (tools/gated_clocks)
         m.d.comb += [
             leave.eq(live[turns - 1] & turn[plan.end % interval]),
             go.eq(~waited),
             self.i.ready.eq(go & turn[-1]),
             take.eq(self.i.ready & self.i.valid),
             # an empty pipeline rests in its last phase: less power, less work for a simulator
-            run.eq(go & busy),
+            awake.eq(go & busy),
             out.i.valid.eq(leave & go),
         ]
         # a result that waits holds the pipeline up from its second cycle on, and so puts pipelines
@@ -106,7 +107,7 @@ class Pipeline(wiring.Component):
         for k, here in enumerate(at):
             wakes = busy | self.i.valid if k == interval - 1 else Const(1)
             m.d.comb += here.eq(turn[k] & go & wakes)
-        values = _Values(m, run, at, phase, plan, self)
+        values = _Values(m, awake, at, phase, plan, self)
         for name, node in self.graph.outputs.items():
             m.d.comb += out.i.payload[name].eq(values.read(node, plan.end))
         return m

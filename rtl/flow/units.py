@@ -224,5 +224,6 @@ def _less(a: Value, b: Value) -> Value:
 def _ordered(a: Value) -> Value:
     """Return bits that compare as unsigned integers as the numbers do."""
     sign, zero = a[_E + _M], a[_M : _E + _M] == 0
-    size = a[: _E + _M] ^ sign.replicate(_E + _M)
-    return Mux(zero, Const(1 << (_E + _M), FLOAT.width), Cat(size, ~sign))
+    size = a[: _E + _M]
+    ordered = Mux(sign, ~size, Cat(size, Const(1, 1)))[: FLOAT.width]
+    return Mux(zero, Const(1 << (_E + _M), FLOAT.width), ordered)

