@@ -85,12 +85,14 @@ def stall_causes(
     """Return (cause, cycles) of hardware and model, largest first.
 
     A cause is a stage and what it waits for. A stage of the hardware is blocked while it offers a
-    result that is not taken, and starved for the rest of the run that it does not work.
+    result that is not taken, unless filters beside the one that offers still work, and starved for
+    the rest of the run that it does not work.
     """
     c, slices = hardware.counters, min(hardware.slices, hardware.finish.size)
     total = sum(int(hardware.finish[k::slices].max()) for k in range(slices))
     busy = _busy(hardware, p)
-    blocked = {"coarse": c["survivor_stalled"], "fine": c["feature_stalled"], "render": 0}
+    offered = {"coarse": c["survivor_stalled"], "fine": c["feature_stalled"], "render": 0}
+    blocked = {stage: min(cycles, max(total - busy[stage], 0)) for stage, cycles in offered.items()}
     rtl = {f"{stage} blocked": cycles for stage, cycles in blocked.items() if stage != "render"}
     rtl |= {f"{stage} starved": max(total - busy[stage] - blocked[stage], 0) for stage in blocked}
     said = {
