@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from archsim.rtl.blocks.skid_buffer import SkidBuffer
+from archsim.rtl.flow.control import Control
 from archsim.rtl.flow.graph import Graph, Node
 from archsim.rtl.flow.schedule import Schedule, schedule
 from archsim.rtl.flow.units import build_unit, compute
@@ -20,6 +22,9 @@ from archsim.rtl.format import FLOAT
 __all__ = ["Pipeline"]
 
 I64 = npt.NDArray[np.int64]
+
+_UNITS_PER_CONTROL = 4  # a few hundred slices, which a register reaches in a cycle
+_RING_TURNS = 4  # from here on a memory of one LUT a bit is smaller than the registers
 
 
 class Pipeline(wiring.Component):
@@ -80,49 +85,41 @@ class Pipeline(wiring.Component):
         turns = plan.end // interval + 1
         m.submodules.out = out = SkidBuffer(shape=self.o.payload.shape())
         wiring.connect(m, out.o, wiring.flipped(self.o))
-        turn = Signal(interval, init=1 << (interval - 1))  # one-hot; the same as a number:
-        phase = Signal(range(interval), init=interval - 1)
-        live, busy = Signal(turns), Signal()  # which of the items in flight are real; any
-        leave, waited = Signal(), Signal()
-        go, take = Signal(), Signal()
-        awake = Signal()  # by this name a simulator may stop the units' clock (tools/gated_clocks)
-        m.d.comb += [
-            leave.eq(live[turns - 1] & turn[plan.end % interval]),
-            go.eq(~waited),
-            self.i.ready.eq(go & turn[-1]),
-            take.eq(self.i.ready & self.i.valid),
-            # an empty pipeline rests in its last phase: less power, less work for a simulator
-            awake.eq(go & busy),
-            out.i.valid.eq(leave & go),
+        live = Signal(turns)  # which of the items in flight are real
+        take, ahead, stall = Signal(), Signal(), Signal()
+        controls = [
+            Control(m, interval, ahead, stall, self.i.valid)
+            for _ in range(-(-sum(plan.units.values()) // _UNITS_PER_CONTROL) or 1)
         ]
-        # a result that waits holds the pipeline up from its second cycle on, and so puts pipelines
-        # that take turns back into step
-        m.d.sync += waited.eq(self.o.valid & ~self.o.ready)
-        ahead = take | live[:-1].any()
-        with m.If(go & turn[-1]):
-            m.d.sync += [live.eq(Cat(take, live)[:turns]), busy.eq(ahead)]
-        with m.If(go & (~turn[-1] | ahead)):
-            m.d.sync += [turn.eq(turn.rotate_left(1)), phase.eq(Mux(turn[-1], 0, phase + 1))]
-        at = [Signal(name=f"at{k}") for k in range(interval)]
-        for k, here in enumerate(at):
-            wakes = busy | self.i.valid if k == interval - 1 else Const(1)
-            m.d.comb += here.eq(turn[k] & go & wakes)
-        values = _Values(m, awake, at, phase, plan, self)
+        here = controls[0].here
+        m.d.comb += [
+            self.i.ready.eq(here[-1]),
+            take.eq(self.i.ready & self.i.valid),
+            ahead.eq(take | live[:-1].any()),
+            out.i.valid.eq(live[turns - 1] & here[plan.end % interval]),
+            # a result that waits holds the pipeline up from its second cycle on, and so puts
+            # pipelines that take turns back into step
+            stall.eq(self.o.valid & ~self.o.ready),
+        ]
+        with m.If(here[-1]):
+            m.d.sync += live.eq(Cat(take, live)[:turns])
+        values = _Values(m, controls, plan, self)
         for name, node in self.graph.outputs.items():
             m.d.comb += out.i.payload[name].eq(values.read(node, plan.end))
+        values.hold()
         return m
 
 
 class _Values:
     """Where every value is in every cycle: units, registers and their copies."""
 
-    def __init__(self, m: Module, go: Signal, at: list[Signal], phase: Signal, plan: Schedule,
-                 pipeline: Pipeline):  # fmt: skip
-        self.m, self.go, self.at, self.phase = m, go, at, phase
-        self.plan, self.pipeline = plan, pipeline
+    def __init__(self, m: Module, controls: list[Control], plan: Schedule, pipeline: Pipeline):
+        self.m, self.plan, self.pipeline = m, plan, pipeline
         self.direct: dict[Node, Value] = {}
-        self.copies: dict[Node, list[Signal]] = {}
-        self._declare_units()
+        self.copies: dict[Node, dict[int, Signal]] = {}  # by how many turns ago it was made
+        self.places: dict[tuple[Control, int, int], Signal] = {}
+        self.control: dict[Node, Control] = {}  # of the registers that hold a value
+        self._declare_units(controls)
         for node in pipeline.graph.nodes:
             if node.kind == "input":
                 self.direct[node] = pipeline.i.payload[node.name]
@@ -147,17 +144,49 @@ class _Values:
 
     def _copy(self, node: Node, number: int) -> Signal:
         """Return the register that holds a value ``number`` turns after it was made."""
-        held = self.copies.setdefault(node, [])
-        when = self.at[self.plan.produced(node) % self.plan.interval]
-        while len(held) <= number:
-            copy = Signal(node.shape.shape(), reset_less=True)
-            with self.m.If(when):
-                self.m.d.sync += copy.eq(held[-1] if held else self.direct[node])
-            held.append(copy)
+        held = self.copies.setdefault(node, {})
+        if number not in held:
+            held[number] = Signal(node.shape.shape(), reset_less=True, name="copy")
         return held[number]
 
-    def _declare_units(self) -> None:
-        """Give every shared unit operand registers that a later step drives."""
+    def hold(self) -> None:
+        """Fill the registers that were asked for."""
+        for node, held in self.copies.items():
+            source, before = self.direct[node], -1
+            for number in sorted(held):
+                self._delay(node, source, number - before, held[number])
+                source, before = held[number], number
+
+    def _delay(self, node: Node, source: Value, turns: int, target: Signal) -> None:
+        """Drive ``target`` with a value of so many turns ago: by registers, or a memory's ring."""
+        m, control = self.m, self.control[node]
+        turn = self.plan.produced(node) % self.plan.interval
+        when = control.at[turn]
+        if turns < _RING_TURNS:
+            for _ in range(turns - 1):
+                copy = Signal.like(target)
+                with m.If(when):
+                    m.d.sync += copy.eq(source)
+                source = copy
+            with m.If(when):
+                m.d.sync += target.eq(source)
+            return
+        depth = turns - 1
+        place = self.places.get((control, turn, depth))
+        if place is None:
+            self.places[control, turn, depth] = place = Signal(range(depth), name="place")
+            with m.If(when):
+                m.d.sync += place.eq(Mux(place == depth - 1, 0, place + 1))
+        ring = Memory(shape=unsigned(len(target)), depth=depth, init=[])
+        m.submodules += ring
+        write, read = ring.write_port(), ring.read_port()
+        m.d.comb += [
+            write.addr.eq(place), write.en.eq(when), write.data.eq(source),
+            read.addr.eq(place), read.en.eq(when), target.eq(read.data),
+        ]  # fmt: skip
+
+    def _declare_units(self, controls: list[Control]) -> None:
+        """Give every shared unit operand registers that a later step drives, and a control."""
         plan = self.plan
         self.operands: dict[tuple[Any, ...], list[Signal]] = {}
         users: dict[tuple[Any, ...], list[Node]] = {}
@@ -165,13 +194,22 @@ class _Values:
             assert node.resource is not None
             users.setdefault((*node.resource, unit), []).append(node)
         self.users = users
-        for key, nodes in users.items():
+        order = {node: number for number, node in enumerate(self.pipeline.graph.nodes)}
+        keys = sorted(users, key=lambda key: sum(order[n] for n in users[key]) / len(users[key]))
+        for number, key in enumerate(keys):
+            nodes, control = users[key], controls[number // _UNITS_PER_CONTROL]
             first = nodes[0]
             operands = [Signal(arg.shape.shape(), reset_less=True) for arg in first.args]
             self.operands[key] = operands
-            result = build_unit(self.m, self.go, key[:-1], list(operands))
+            result = build_unit(self.m, control.awake, key[:-1], list(operands))
             for node in nodes:
                 self.direct[node] = result
+                self.control[node] = control
+        # other values are held where they are used
+        for node in reversed(self.pipeline.graph.nodes):
+            control = self.control.setdefault(node, controls[0])
+            for arg in node.args:
+                self.control.setdefault(arg, control)
 
     def _connect_units(self) -> None:
         # operations without a unit are read through registers that exist only once asked for
@@ -179,6 +217,8 @@ class _Values:
             if not (node.resource or node.is_source or node.is_wire):
                 self.direct[node] = Signal(node.shape.shape())
         for key, nodes in self.users.items():
+            control = self.control[nodes[0]]
+            phase = control.count(self.m)
             for position, operand in enumerate(self.operands[key]):
                 choices = {
                     self.plan.start[n] % self.plan.interval: self.read(
@@ -186,8 +226,8 @@ class _Values:
                     )
                     for n in nodes
                 }
-                with self.m.If(self.go):
-                    self.m.d.sync += operand.eq(_choose(self.phase, choices))
+                with self.m.If(control.awake):
+                    self.m.d.sync += operand.eq(_choose(phase, choices))
 
     def _compute_rest(self) -> None:
         for node in self.pipeline.graph.nodes:

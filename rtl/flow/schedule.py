@@ -57,7 +57,8 @@ def schedule(graph: Graph, interval: int) -> Schedule:
     """Place every operation as early as its arguments and the units allow.
 
     As many units are used as the operations fill: ceil(operations / interval) of each kind.
-    Operations with the longest way to the end go first.
+    Operations with the longest way to the end go first. Of the units that are free, an operation
+    gets the one whose other operations are most alike: fewer and shorter wires.
     """
     height: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
     waiting = {node: len(node.args) for node in graph.nodes}
@@ -73,7 +74,10 @@ def schedule(graph: Graph, interval: int) -> Schedule:
         if node.resource:
             counts[node.resource] = counts.get(node.resource, 0) + 1
     units = {resource: -(-count // interval) for resource, count in counts.items()}
-    taken: set[tuple[Any, ...]] = set()
+    bindings = {
+        resource: [_Binding(interval) for _ in range(count)] for resource, count in units.items()
+    }
+    towards = _outputs_reached(graph, users)
     plan = Schedule(interval, {}, {}, units, 0)
     order = {node: number for number, node in enumerate(graph.nodes)}
     heap = [(-height[n], order[n], n) for n in graph.nodes if not n.args]
@@ -83,8 +87,7 @@ def schedule(graph: Graph, interval: int) -> Schedule:
         if not (node.is_source or node.is_wire):
             time = max(plan.ready(arg) for arg in node.args)
             if node.resource:
-                time, unit = _slot(node.resource, time, interval, units[node.resource], taken)
-                plan.unit[node] = unit
+                time, plan.unit[node] = _slot(node, time, bindings[node.resource], towards[node])
             plan.start[node] = time
         for user in users[node]:
             waiting[user] -= 1
@@ -94,14 +97,43 @@ def schedule(graph: Graph, interval: int) -> Schedule:
     return Schedule(interval, plan.start, plan.unit, units, end)
 
 
+def _outputs_reached(graph: Graph, users: dict[Node, list[Node]]) -> dict[Node, frozenset[str]]:
+    reached: dict[Node, set[str]] = {node: set() for node in graph.nodes}
+    for name, node in graph.outputs.items():
+        reached[node].add(name)
+    for node in reversed(graph.nodes):
+        reached[node].update(*(reached[user] for user in users[node]))
+    return {node: frozenset(names) for node, names in reached.items()}
+
+
+class _Binding:
+    """The operations on one copy of a unit: their turns, arguments and what they lead to."""
+
+    def __init__(self, interval: int):
+        self.free = [True] * interval
+        self.args: set[Node] = set()
+        self.towards: list[frozenset[str]] = []
+
+    def likeness(self, node: Node, towards: frozenset[str]) -> float:
+        """Return arguments shared, and outputs shared on the average; an empty unit is between."""
+        if not self.towards:
+            return 0.5
+        alike = [len(towards & other) / len(towards | other) for other in self.towards]
+        return sum(alike) / len(alike) + len(self.args.intersection(node.args))
+
+
 def _slot(
-    resource: tuple[Any, ...], time: int, interval: int, copies: int, taken: set[tuple[Any, ...]]
+    node: Node, time: int, copies: list[_Binding], towards: frozenset[str]
 ) -> tuple[int, int]:
-    """Take the first free turn of any copy from ``time`` on."""
+    """Take the first free turn of any copy from ``time`` on, of the likest where there are more."""
+    interval = len(copies[0].free)
     while True:
-        for unit in range(copies):
-            turn = (resource, unit, time % interval)
-            if turn not in taken:
-                taken.add(turn)
-                return time, unit
+        turn = time % interval
+        free = [unit for unit, copy in enumerate(copies) if copy.free[turn]]
+        if free:
+            unit = max(free, key=lambda unit: copies[unit].likeness(node, towards))
+            copies[unit].free[turn] = False
+            copies[unit].args.update(node.args)
+            copies[unit].towards.append(towards)
+            return time, unit
         time += 1

@@ -71,24 +71,32 @@ def _split(a: Value) -> tuple[Value, Value, Value]:
 def _pack(sign: Value, exponent: Value, fraction: Value) -> Value:
     """Return bits for a signed exponent that may have left its range."""
     over = exponent >= (1 << _E)
-    under = exponent <= 0
-    code = Mux(over, Const((1 << _E) - 1, _E), exponent[:_E])
-    kept = Mux(over, Const((1 << _M) - 1, _M), fraction[:_M])
-    return Mux(under, Const(0, FLOAT.width), Cat(kept, code, sign))
+    return _limited(sign, exponent[:_E], fraction, over, exponent <= 0)
+
+
+def _limited(sign: Value, code: Value, fraction: Value, over: Value, under: Value) -> Value:
+    """Return bits for an exponent code, or the largest number, or zero."""
+    limited = Mux(over, Const((1 << _M) - 1, _M), fraction[:_M])
+    exponent = Mux(over, Const((1 << _E) - 1, _E), code)
+    return Mux(under, Const(0, FLOAT.width), Cat(limited, exponent, sign))
 
 
 def _multiply(m: Module, go: Any, a: Value, b: Value) -> Value:
     sign_a, exponent_a, significand_a = _split(a)
     sign_b, exponent_b, significand_b = _split(b)
+    # stage 1: the product; the exponent without and with its carry, and where they leave the range
     product = _register(m, go, significand_a * significand_b)
-    exponent = _register(m, go, (exponent_a + exponent_b).as_unsigned())
     sign = _register(m, go, sign_a ^ sign_b)
-    zero = _register(m, go, (exponent_a == 0) | (exponent_b == 0))
+    zero = (exponent_a == 0) | (exponent_b == 0)
+    sums = [(exponent_a + exponent_b + carry).as_unsigned() for carry in (0, 1)]
+    codes = [_register(m, go, (total - FLOAT.bias)[:_E]) for total in sums]
+    unders = [_register(m, go, zero | (total <= FLOAT.bias)) for total in sums]
+    overs = [_register(m, go, total >= FLOAT.bias + (1 << _E)) for total in sums]
+    # stage 2: normalise
     carry = product[2 * _M + 1]
     fraction = Mux(carry, product[_M + 1 : 2 * _M + 1], product[_M : 2 * _M])
-    wide = Cat(exponent, Const(0, 2)).as_signed() - FLOAT.bias + Cat(carry, Const(0, 1)).as_signed()
-    result = Mux(zero, Const(0, FLOAT.width), _pack(sign, wide, fraction))
-    return _register(m, go, result)
+    code, over, under = (Mux(carry, one[1], one[0]) for one in (codes, overs, unders))
+    return _register(m, go, _limited(sign, code, fraction, over, under))
 
 
 def _add(m: Module, go: Any, a: Value, b: Value) -> Value:
@@ -101,7 +109,7 @@ def _add(m: Module, go: Any, a: Value, b: Value) -> Value:
     sign2 = _register(m, go, sign)
     minus = _register(m, go, sign != sign_small)
     exponent2 = _register(m, go, exponent)
-    high2 = _register(m, go, Mux(exponent == 0, Const(0, _M + 1), high))
+    high2 = _register(m, go, high)  # of zero too: both are, and the exponent makes the sum zero
     low2 = _register(m, go, Mux(exponent_small == 0, Const(0, _M + 1), low))
     apart = (exponent - exponent_small)[:_E]  # not negative
     far = _register(m, go, Mux(apart[5:].any(), Const(31, 5), apart[:5]))
@@ -118,9 +126,9 @@ def _add(m: Module, go: Any, a: Value, b: Value) -> Value:
     sign4, exponent4 = _register(m, go, sign3), _register(m, go, exponent3)
     # stage 5: normalise
     fraction = (total4 << left)[3 : 3 + _M]
-    moved = Cat(exponent4, Const(0, 2)).as_signed() + 1 - Cat(left, Const(0, 1)).as_signed()
-    result = Mux(none, Const(0, FLOAT.width), _pack(sign4, moved, fraction))
-    return _register(m, go, result)
+    code = (exponent4 + 1 - left)[:_E]
+    over = (exponent4 == (1 << _E) - 1) & (left == 0)
+    return _register(m, go, _limited(sign4, code, fraction, over, none | (exponent4 < left)))
 
 
 def _leading_zeros(bits: Any) -> tuple[Any, Any]:
@@ -153,26 +161,28 @@ def _table(m: Module, go: Any, kind: str, a: Value) -> Value:
     rest, sign2, exponent2 = (
         _register(m, go, _register(m, go, part)) for part in (a[:bits], sign, exponent)
     )
-    # stage 3: interpolate
-    start, slope = word[: _M + 2], word[_M + 2 :]
-    y = _register(m, go, (start - ((slope * rest) >> bits))[: _M + 2])
-    sign3, exponent3 = _register(m, go, sign2), _register(m, go, exponent2)
-    # stage 4: exponent
-    whole = y[_M + 1]
-    fraction = Mux(whole, y[1 : _M + 1], y[:_M])
-    wide = Cat(exponent3, Const(0, 2)).as_signed()
-    one = Cat(whole, Const(0, 1)).as_signed()
+    # stage 3: slope's product; the exponent, should the mantissa be exactly one or below
+    start = _register(m, go, word[: _M + 2])
+    fall = _register(m, go, (word[_M + 2 :] * rest)[bits:])
+    wide = Cat(exponent2, Const(0, 2)).as_signed()
     if root:
-        half = (wide - FLOAT.bias) >> 1
-        moved = FLOAT.bias - 1 - half + one
-        none: Any = Const(FLOAT.largest, FLOAT.width)
+        below: Any = FLOAT.bias - 1 - ((wide - FLOAT.bias) >> 1)
         result_sign: Any = Const(0, 1)
     else:
-        moved = 2 * FLOAT.bias - 1 - wide + one
-        none = Cat(Const(FLOAT.largest, FLOAT.width - 1), sign3)
-        result_sign = sign3
-    result = Mux(exponent3 == 0, none, _pack(result_sign, moved, fraction))
-    return _register(m, go, result)
+        below = 2 * FLOAT.bias - 1 - wide
+        result_sign = _register(m, go, sign2)
+    moved, moved_one = _register(m, go, below), _register(m, go, below + 1)
+    zero = _register(m, go, exponent2 == 0)
+    # stage 4: interpolate
+    y = (start - fall)[: _M + 2]
+    whole = y[_M + 1]
+    result = Mux(
+        whole,
+        _pack(result_sign, moved_one, y[1 : _M + 1]),
+        _pack(result_sign, moved, y[:_M]),
+    )
+    none = Cat(Const(FLOAT.largest, FLOAT.width - 1), result_sign)
+    return _register(m, go, Mux(zero, none, result))
 
 
 def _from_fixed(m: Module, go: Any, q: Q, raw: Value) -> Value:
@@ -218,12 +228,9 @@ def _to_fixed(m: Module, go: Any, q: Q, a: Value) -> Value:
 
 
 def _less(a: Value, b: Value) -> Value:
-    return _ordered(a) < _ordered(b)
-
-
-def _ordered(a: Value) -> Value:
-    """Return bits that compare as unsigned integers as the numbers do."""
-    sign, zero = a[_E + _M], a[_M : _E + _M] == 0
-    size = a[: _E + _M]
-    ordered = Mux(sign, ~size, Cat(size, Const(1, 1)))[: FLOAT.width]
-    return Mux(zero, Const(1 << (_E + _M), FLOAT.width), ordered)
+    """Return a < b; both comparisons of magnitudes and the tests for zero go on side by side."""
+    zero_a, zero_b = a[_M : _E + _M] == 0, b[_M : _E + _M] == 0
+    minus_a, minus_b = a[_E + _M] & ~zero_a, b[_E + _M] & ~zero_b
+    smaller = (a[: _E + _M] < b[: _E + _M]) & ~zero_b  # a zero may have any fraction
+    larger = b[: _E + _M] < a[: _E + _M]
+    return Mux(minus_a, ~minus_b | larger, ~minus_b & smaller)

@@ -19,7 +19,9 @@ __all__ = ["Ecp5Report", "synthesise_ecp5"]
 
 DEVICE = "LFE5U-85F, CABGA756, speed grade 6"
 _OPTIONS = ("--85k", "--package", "CABGA756", "--speed", "6", "--out-of-context",
-            "--timing-allow-fail", "--freq", "100")  # fmt: skip
+            "--timing-allow-fail", "--freq", "100",
+            # the placer's weight of timing and its exponent of criticality, twice the tool's own
+            "--placer-heap-timingweight", "20", "--placer-heap-critexp", "4")  # fmt: skip
 
 # Amaranth calls element 5 of an array port[5], which ABC would take for bit 5 of the port.
 _SCRIPT = """

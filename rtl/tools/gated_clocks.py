@@ -22,6 +22,7 @@ CLOCK, GATE = "gated_clk_", "gate_"  #: ports of gate k: its clock in, whether i
 _NAME = r"(?:\\\S+ |[\w$]+)"  # Yosys ends an escaped name by a space
 _EDGE = "  always @(posedge clk)"
 _STATEMENT = re.compile(r"( +)(?:else ?)?(?:if \(([^()]+)\) ?)?(?:begin)?(.*)")
+_ALIAS = re.compile(rf"  assign ({_NAME}) ?= ({_NAME}) ?;")
 _SET = re.compile(rf"({_NAME})[^<]*<= ({_NAME})?")
 
 
@@ -36,12 +37,15 @@ class _Gate:
 def gate_clocks(verilog: str, top: str, blocks: Sequence[str] = ()) -> str:
     """Return a flat module of Yosys with gated clocks, and their ports behind its others.
 
-    Registers whose enable is a signal called :data:`AWAKE` get a clock of that signal's; those of
+    Registers whose enable is a signal called :data:`AWAKE` get a clock of that signal's, one for
+    all signals of the name in a block; those of
     ``blocks`` (paths such as ``slice_0.sorter``) one a block, gated by all their enables together.
     Registers without an enable, and anything written in another form, keep ``clk``.
     """
     lines = verilog.splitlines()
     gates: dict[str, _Gate] = {}
+    # of one net's names Yosys uses any; the others follow from it
+    aliases = {m[2].strip(): m[1].strip() for line in lines if (m := _ALIAS.fullmatch(line))}
     for at, line in enumerate(lines):
         if not line.startswith(_EDGE):
             continue
@@ -49,7 +53,7 @@ def gate_clocks(verilog: str, top: str, blocks: Sequence[str] = ()) -> str:
         if found is None:
             continue
         enables, target = found
-        key = _gate_of(enables, target, blocks)
+        key = _gate_of([aliases.get(e.strip(), e.strip()) for e in enables], target, blocks)
         if key is not None:
             gate = gates.setdefault(key, _Gate())
             gate.enables.update(dict.fromkeys(enables))
@@ -91,7 +95,7 @@ def _matched(pattern: re.Pattern[str], line: str) -> tuple[str, ...]:
 
 
 def _gate_of(enables: list[str], target: str, blocks: Sequence[str]) -> str | None:
-    first = enables[0].strip()
+    first = re.sub(r"\$\d+$", "", enables[0])  # copies of a signal are numbered
     if len(enables) == 1 and re.split(r"[.\\]", first)[-1] == AWAKE:
         return first
     path = target.removeprefix("\\")

@@ -63,17 +63,24 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     # a full output stops a pipeline at one turn of its interval: placement's is the one that takes
     ("placement", "flow.pipeline"): [
-        ("self.i.ready.eq(go & turn[-1])", "self.i.ready.eq(turn[-1])"),
+        ("self.i.ready.eq(here[-1])", "self.i.ready.eq(controls[0].turn[-1])"),
     ],
     ("coarse-filter", "flow.pipeline"): [
-        ("go.eq(~waited)", "go.eq(1)"),
         ("(time - made - 1) // self.plan.interval", "(time - made) // self.plan.interval"),
+    ],
+    ("fine-filter", "flow.pipeline"): [
+        ("depth = turns - 1", "depth = turns"),
+    ],
+    ("coarse-filter", "flow.control"): [
+        ("Mux(stall, 0, following)", "following"),
+        ("self.awake.eq(busy_next & ~stall)", "self.awake.eq(busy_next)"),
+        ("Mux(last, ahead, busy)", "ahead"),
     ],
     ("coarse-filter", "flow.units"): [
         ("apart[5:].any()", "apart[6:].any()"),
         ("wide - aligned, wide + aligned", "wide + aligned, wide + aligned"),
         ("carry = product[2 * _M + 1]", "carry = product[2 * _M]"),
-        ("over = exponent >= (1 << _E)", "over = exponent > (1 << _E)"),
+        ("total >= FLOAT.bias + (1 << _E)", "total > FLOAT.bias + (1 << _E)"),
         ("(exponent_a == 0) | (exponent_b == 0)", "(exponent_a == 0) & (exponent_b == 0)"),
     ],
     ("placement", "flow.units"): [
@@ -83,7 +90,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     ("fine-filter", "flow.units"): [
         ("Mux(over2, Const(q.high, most), value)", "value"),
-        ("moved = FLOAT.bias - 1 - half + one", "moved = FLOAT.bias - half + one"),
+        ("FLOAT.bias - 1 - ((wide", "FLOAT.bias - ((wide"),
     ],
     ("render-unit-8", "blocks.render_unit"): [
         ("add_e = stage(passed_d & ~faint)", "add_e = stage(passed_d)"),

@@ -20,6 +20,7 @@ def everything() -> Graph:
     total = g.add(a, b, g.from_fixed(fixed), g.constant(1.5))
     product = g.multiply(g.multiply(a, port), g.negate(b))
     g.output("sum", total)
+    g.output("pair", g.add(a, b))
     g.output("product", product)
     g.output("reciprocal", g.reciprocal(a))
     g.output("root", g.inverse_root(total))
@@ -84,6 +85,7 @@ def test_pipeline_equals_its_model(interval: int, stall: float) -> None:
     count = 120
     a, b = floats(rng, count), floats(rng, count)
     b[:20] = FLOAT.negate(a[:20]) ^ rng.integers(0, 4, 20)
+    a[20:30], b[20:30] = rng.integers(0, 1 << FLOAT.m, (2, 10))  # zero, whatever the fraction
     columns = {"a": a, "b": b, "fixed": rng.integers(-(1 << 14), 1 << 14, count)}
     dut = Pipeline(everything(), interval=interval)
     ports = {"port": int(FLOAT.quantize(-0.7))}
