@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
-__all__ = ["Control"]
+__all__ = ["SIMULATION", "Control"]
+
+#: Platform of hardware that is only simulated: no wire is long there, and a copy only costs time.
+SIMULATION = "simulation"
 
 
 class Control:
@@ -25,6 +28,8 @@ class Control:
         The next cycle is none of the pipeline's: everything stays as it is.
     offered
         An item is there to be taken.
+    alone
+        There are no other copies, and one counter serves all: a simulation.
 
     Attributes
     ----------
@@ -38,7 +43,10 @@ class Control:
         By turn: registers load what is made in it.
     """
 
-    def __init__(self, m: Module, interval: int, ahead: Value, stall: Value, offered: Value):
+    def __init__(self, m: Module, interval: int, ahead: Value, stall: Value, offered: Value,
+                 *, alone: bool):  # fmt: skip
+        self.alone = alone
+        self._phase: Signal | None = None
         first = 1 << (interval - 1)
         self.turn = Signal(interval, init=first, name="turn")
         self.here = Signal(interval, init=first, name="here")
@@ -62,8 +70,10 @@ class Control:
         self.at: list[Value] = [*self.here[:-1], last & (busy | offered)]
 
     def count(self, m: Module) -> Signal:
-        """Return the turn as a number, right while ``awake``; another counter for every caller."""
-        phase = Signal(range(len(self.turn)), name="phase")
+        """Return the turn as a number, right while ``awake``; a counter of each caller's own."""
+        if self.alone and self._phase is not None:
+            return self._phase
+        self._phase = phase = Signal(range(len(self.turn)), name="phase")
         with m.If(self.here[-1]):
             m.d.sync += phase.eq(0)
         with m.Elif(self.awake):

@@ -13,7 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from archsim.rtl.blocks.skid_buffer import SkidBuffer
-from archsim.rtl.flow.control import Control
+from archsim.rtl.flow.control import SIMULATION, Control
 from archsim.rtl.flow.graph import Graph, Node
 from archsim.rtl.flow.schedule import Schedule, schedule
 from archsim.rtl.flow.units import build_unit, compute
@@ -87,9 +87,10 @@ class Pipeline(wiring.Component):
         wiring.connect(m, out.o, wiring.flipped(self.o))
         live = Signal(turns)  # which of the items in flight are real
         take, ahead, stall = Signal(), Signal(), Signal()
+        alone = platform == SIMULATION
+        copies = 1 if alone else -(-sum(plan.units.values()) // _UNITS_PER_CONTROL) or 1
         controls = [
-            Control(m, interval, ahead, stall, self.i.valid)
-            for _ in range(-(-sum(plan.units.values()) // _UNITS_PER_CONTROL) or 1)
+            Control(m, interval, ahead, stall, self.i.valid, alone=alone) for _ in range(copies)
         ]
         here = controls[0].here
         m.d.comb += [
@@ -162,7 +163,7 @@ class _Values:
         m, control = self.m, self.control[node]
         turn = self.plan.produced(node) % self.plan.interval
         when = control.at[turn]
-        if turns < _RING_TURNS:
+        if turns < _RING_TURNS or control.alone:
             for _ in range(turns - 1):
                 copy = Signal.like(target)
                 with m.If(when):
@@ -197,7 +198,8 @@ class _Values:
         order = {node: number for number, node in enumerate(self.pipeline.graph.nodes)}
         keys = sorted(users, key=lambda key: sum(order[n] for n in users[key]) / len(users[key]))
         for number, key in enumerate(keys):
-            nodes, control = users[key], controls[number // _UNITS_PER_CONTROL]
+            nodes = users[key]
+            control = controls[min(number // _UNITS_PER_CONTROL, len(controls) - 1)]
             first = nodes[0]
             operands = [Signal(arg.shape.shape(), reset_less=True) for arg in first.args]
             self.operands[key] = operands

