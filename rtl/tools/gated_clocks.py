@@ -38,9 +38,9 @@ def gate_clocks(verilog: str, top: str, blocks: Sequence[str] = ()) -> str:
     """Return a flat module of Yosys with gated clocks, and their ports behind its others.
 
     Registers whose enable is a signal called :data:`AWAKE` get a clock of that signal's, one for
-    all signals of the name in a block; those of
-    ``blocks`` (paths such as ``slice_0.sorter``) one a block, gated by all their enables together.
-    Registers without an enable, and anything written in another form, keep ``clk``.
+    all signals of the name in a block; those of ``blocks`` (paths such as ``slice_0.sorter``) one a
+    block, gated by all their enables together. Registers without an enable, and anything written in
+    another form, keep ``clk``.
     """
     lines = verilog.splitlines()
     gates: dict[str, _Gate] = {}
