@@ -171,6 +171,11 @@ class Float:
         """Return the smaller one, b where they are equal."""
         return np.where(self.less(a, b) == 1, a, b)
 
+    def first_positive(self, a: I64, b: I64) -> I64:
+        """Return a if it is positive, else b if that is, else zero."""
+        zero = np.zeros_like(a)
+        return np.where(self.less(zero, a) == 1, a, np.where(self.less(zero, b) == 1, b, zero))
+
     def from_fixed(self, raw: I64, q: Q) -> I64:
         """Return a fixed-point number as float."""
         size = np.abs(raw)

@@ -28,7 +28,7 @@ def beyond(g: Graph, centre: Node, low: float, high: float) -> Node:
     """Return how far ``centre`` lies outside the interval [low, high], at least 0."""
     below = g.negate(centre) if low == 0 else g.subtract(g.constant(low), centre)
     above = g.subtract(centre, g.constant(high))
-    return g.maximum(g.maximum(below, above), g.constant(0.0))
+    return g.first_positive(below, above)  # never both
 
 
 def coarse_graph() -> Graph:

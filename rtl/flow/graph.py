@@ -155,6 +155,10 @@ class Graph:
         """Return the smaller value."""
         return self._new("minimum", (a, b), FLOAT)
 
+    def first_positive(self, a: Node, b: Node) -> Node:
+        """Return a if it is positive, else b if that is, else zero: signs only, no comparison."""
+        return self._new("first_positive", (a, b), FLOAT)
+
     def both(self, a: Node, b: Node) -> Node:
         """Return the conjunction of two bits."""
         return self._new("both", (a, b), BIT)

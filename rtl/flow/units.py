@@ -43,6 +43,8 @@ def compute(kind: str, args: list[Value], value: int) -> Value:
     if kind in ("both", "either"):
         return args[0] & args[1] if kind == "both" else args[0] | args[1]
     a, b = args
+    if kind == "first_positive":
+        return Mux(_positive(a), a, Mux(_positive(b), b, 0))
     if kind == "less":
         return _less(a, b)
     if kind == "maximum":
@@ -202,22 +204,18 @@ def _from_fixed(m: Module, go: Any, q: Q, raw: Value) -> Value:
 def _to_fixed(m: Module, go: Any, q: Q, a: Value) -> Value:
     sign, exponent, significand = _split(a)
     most = q.i + q.f
-    shift = Cat(exponent, Const(0, 2)).as_signed() - (FLOAT.bias + _M - q.f)
-    right, left = -shift, shift
-    limit_right, limit_left = _M + 1, most
-    right_by = Signal(range(limit_right + 1))
-    left_by = Signal(range(limit_left + 1))
-    m.d.comb += [
-        right_by.eq(Mux(right < 0, 0, Mux(right > limit_right, limit_right, right))),
-        left_by.eq(Mux(left < 0, 0, Mux(left > limit_left, limit_left, left))),
-    ]
+    padding = max(most - _M - 1, 0)
+    # from 2**i on the result saturates, below 2**-f it is zero: in between, one shift right serves
+    first, limit = FLOAT.bias - q.f, FLOAT.bias + q.i
+    assert first > 0
+    assert limit < 1 << _E
     # stage 1: how far to shift, and whether the result is out of range
-    held_right, held_left = _register(m, go, right_by), _register(m, go, left_by)
-    number = _register(m, go, Mux(exponent == 0, Const(0, _M + 1), significand))
-    sign1 = _register(m, go, sign)
-    over1 = _register(m, go, (shift + _M >= most) & (exponent != 0))
+    far = (first + _M + padding - exponent)[: (_M + padding).bit_length()]
+    right = _register(m, go, far)
+    number = _register(m, go, Mux(exponent < first, Const(0, _M + 1), significand))
+    sign1, over1 = _register(m, go, sign), _register(m, go, exponent >= limit)
     # stage 2: shift
-    value = _register(m, go, ((number >> held_right) << held_left)[:most])
+    value = _register(m, go, (Cat(Const(0, padding), number) >> right)[:most])
     sign2, over2 = _register(m, go, sign1), _register(m, go, over1)
     # stage 3: saturate and negate
     limited = Mux(over2, Const(q.high, most), value)
@@ -225,6 +223,10 @@ def _to_fixed(m: Module, go: Any, q: Q, a: Value) -> Value:
         positive = Cat(limited, Const(0, 1)).as_signed()
         return _register(m, go, Mux(sign2, -positive, positive)[: q.width].as_signed())
     return _register(m, go, Mux(sign2, Const(0, most), limited))
+
+
+def _positive(a: Value) -> Value:
+    return ~a[_E + _M] & a[_M : _E + _M].any()
 
 
 def _less(a: Value, b: Value) -> Value:

@@ -28,7 +28,10 @@ def everything() -> Graph:
     g.output("less", g.both(g.less(a, b), g.either(g.less(total, b), g.less(b, product))))
     g.output("large", g.maximum(a, total))
     g.output("small", g.minimum(b, product))
+    g.output("first", g.first_positive(a, total))
+    g.output("second", g.first_positive(g.negate(product), b))
     g.output("signed", g.to_fixed(product, Q(6, 9, signed=True)))
+    g.output("wide", g.to_fixed(total, Q(6, 14)))
     g.output("unsigned", g.to_fixed(total, Q(2, 14)))
     return g
 
