@@ -82,6 +82,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("carry = product[2 * _M + 1]", "carry = product[2 * _M]"),
         ("total >= FLOAT.bias + (1 << _E)", "total > FLOAT.bias + (1 << _E)"),
         ("(exponent_a == 0) | (exponent_b == 0)", "(exponent_a == 0) & (exponent_b == 0)"),
+        ("~a[_E + _M] & a[_M : _E + _M].any()", "a[_M : _E + _M].any()"),
     ],
     ("placement", "flow.units"): [
         ("Mux(exponent_small == 0, Const(0, _M + 1), low)", "low"),
@@ -90,6 +91,8 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     ("fine-filter", "flow.units"): [
         ("Mux(over2, Const(q.high, most), value)", "value"),
+        ("exponent >= limit", "exponent > limit"),
+        ("exponent < first", "exponent == 0"),
         ("FLOAT.bias - 1 - ((wide", "FLOAT.bias - ((wide"),
     ],
     ("render-unit-8", "blocks.render_unit"): [
