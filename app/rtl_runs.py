@@ -139,8 +139,7 @@ def build_hardware(prepared: Prepared, reporter: Reporter) -> Any:
 
     p = prepared.parameters
     with reporter.step(f"build {p.size} with Verilator (minutes the first time)"):
-        return build_library(make_machine(p), checks=False, fast=True, optimise="-O1",
-                             made_from=repr(p))  # fmt: skip
+        return build_library(make_machine(p), checks=False, fast=True, made_from=repr(p))
 
 
 def simulate(

@@ -203,7 +203,9 @@ class _Values:
             first = nodes[0]
             operands = [Signal(arg.shape.shape(), reset_less=True) for arg in first.args]
             self.operands[key] = operands
-            result = build_unit(self.m, control.awake, key[:-1], list(operands))
+            result = build_unit(
+                self.m, control.awake, key[:-1], list(operands), retimed=control.alone
+            )
             for node in nodes:
                 self.direct[node] = result
                 self.control[node] = control

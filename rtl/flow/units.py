@@ -12,6 +12,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 
+from archsim.rtl.flow.graph import LATENCY
 from archsim.rtl.format import FLOAT, Q
 
 __all__ = ["build_unit", "compute"]
@@ -19,8 +20,23 @@ __all__ = ["build_unit", "compute"]
 _E, _M = FLOAT.e, FLOAT.m
 
 
-def build_unit(m: Module, go: Any, resource: tuple[Any, ...], held: list[Value]) -> Value:
-    """Add a unit for ``resource`` behind its operand registers, advancing with ``go``."""
+def build_unit(
+    m: Module, go: Any, resource: tuple[Any, ...], held: list[Value], *, retimed: bool
+) -> Value:
+    """Add a unit for ``resource`` behind its operand registers, advancing with ``go``.
+
+    ``retimed`` moves all registers of the unit behind its logic, where fewer are needed: the same
+    results in the same cycles.
+    """
+    if retimed:
+        result = _logic(m, None, resource, held)
+        for _ in range(LATENCY[resource[0]] - 1):
+            result = _register(m, go, result)
+        return result
+    return _logic(m, go, resource, held)
+
+
+def _logic(m: Module, go: Any, resource: tuple[Any, ...], held: list[Value]) -> Value:
     kind = resource[0]
     if kind == "multiply":
         return _multiply(m, go, *held)
@@ -55,11 +71,15 @@ def compute(kind: str, args: list[Value], value: int) -> Value:
 
 
 def _register(m: Module, go: Any, value: Any) -> Signal:
+    """Return a register that follows a value when ``go``; the value at once where that is None."""
     register = (
         Signal.like(value, reset_less=True)
         if isinstance(value, Signal)
         else Signal(value.shape(), reset_less=True)
     )
+    if go is None:
+        m.d.comb += register.eq(value)
+        return register
     with m.If(go):
         m.d.sync += register.eq(value)
     return register
@@ -153,11 +173,13 @@ def _table(m: Module, go: Any, kind: str, a: Value) -> Value:
     words = [int(v) | int(s) << (_M + 2) for v, s in zip(values, slopes)]
     memory = Memory(shape=unsigned(_M + 2 + width), depth=256, init=words)
     m.submodules += memory
-    read = memory.read_port(domain="sync")
+    read = memory.read_port(domain="comb" if go is None else "sync")
     sign, exponent, _ = _split(a)
     true = Cat(exponent, Const(0, 1)).as_signed() - FLOAT.bias
     index = Cat(a[bits:_M], true[0]) if root else a[bits:_M]
-    m.d.comb += [read.addr.eq(index), read.en.eq(go)]
+    m.d.comb += read.addr.eq(index)
+    if go is not None:
+        m.d.comb += read.en.eq(go)
     # stage 2: hold the memory's word
     word = _register(m, go, read.data)
     rest, sign2, exponent2 = (

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from archsim.base.jit import cache_dir
@@ -89,7 +90,7 @@ def verilate(verilog: str, top: str, into: Path, flags: list[str]) -> list[Path]
 
 
 def compile_library(
-    verilog: str, harness: str, top: str, *, trace: str | None, checks: bool, optimise: str
+    verilog: str, harness: str, top: str, *, trace: str | None, checks: bool, fast: bool
 ) -> Path:
     """Return the shared library of a module and its harness, built or found in the cache.
 
@@ -99,17 +100,19 @@ def compile_library(
         A format of :data:`WAVE_FORMATS`, or None for a model that cannot write waves.
     checks
         Whether the module's assertions are compiled in.
-    optimise
-        The compiler's level, e.g. ``"-O1"``.
+    fast
+        Whether to compile for long runs on this machine's processor; else what builds fast.
     """
     for header in WAVE_FORMATS[trace] if trace else ():
         need_header(header, "liblz4-dev zlib1g-dev")
     flags = ["--assert" if checks else "--noassert", *([f"--trace-{trace}"] if trace else [])]
     if trace == "vcd":
         flags[-1] = "--trace-vcd"
-    cxx = _cxx_flags(optimise)
+    cxx = _cxx_flags("-O2", *_native()) if fast else _cxx_flags("-O1")
     runtime = _runtime(trace)
     key = [verilog, harness, top, *flags, *cxx, compiler_version(), runtime.name]
+    if fast:
+        key.append(_processor())
 
     def build(work: Path) -> None:
         sources = verilate(verilog, top, work, flags)
@@ -173,9 +176,27 @@ def _include_folders() -> list[Path]:
     return [include, include / "vltstd", include / "fstcpp"]
 
 
-def _cxx_flags(optimise: str) -> list[str]:
+def _native() -> list[str]:
+    """Return the flag for this machine's processor: its shifts and counts of zeros are a sixth."""
+    return ["-march=native"] if _processor() else []
+
+
+@cache
+def _processor() -> str:
+    """Return what the compiler knows of this processor, to be in a build's key; else nothing.
+
+    A user's cache may be seen by machines of several kinds.
+    """
+    done = subprocess.run(
+        [compiler(), "-march=native", "-dM", "-E", "-x", "c++", os.devnull],
+        text=True, check=False, capture_output=True,
+    )  # fmt: skip
+    return "" if done.returncode else done.stdout
+
+
+def _cxx_flags(*optimise: str) -> list[str]:
     return [
-        "-std=c++17", optimise, "-fPIC", "-pthread", "-w", "-fno-strict-aliasing",
+        "-std=c++17", *optimise, "-fPIC", "-pthread", "-w", "-fno-strict-aliasing",
         "-DVL_USER_STOP=1", "-DVL_PRINTF=archsim_printf", "-DVM_SC=0", "-DVM_COVERAGE=0",
     ]  # fmt: skip
 

@@ -115,7 +115,6 @@ def build_library(
     trace: Literal["fst", "vcd"] | None = None,
     checks: bool = True,
     fast: bool = False,
-    optimise: str = "-O1",
     made_from: str | None = None,
 ) -> Library:
     """Translate a component and return its library; the build is cached by its content.
@@ -127,10 +126,8 @@ def build_library(
     checks
         Whether the assertions in the hardware are checked.
     fast
-        Whether Yosys simplifies the hardware first, for long runs; see
-        :func:`~archsim.rtl.tools.verilog.generate_fast_verilog`.
-    optimise
-        The C++ compiler's level: ``-O1`` builds fast, ``-O2`` runs whole frames.
+        Whether Yosys simplifies the hardware first and the C++ compiler takes its time, for long
+        runs; see :func:`~archsim.rtl.tools.verilog.generate_fast_verilog`.
     made_from
         Text that, with archsim's own sources, says everything that the component is made from,
         e.g. the repr of its parameters. Its Verilog is then kept by that text: writing it takes
@@ -141,7 +138,7 @@ def build_library(
     if trace is not None:
         verilog = _without_temporaries(verilog)
     harness = _harness(interface, verilog, trace)
-    path = compile_library(verilog, harness, TOP, trace=trace, checks=checks, optimise=optimise)
+    path = compile_library(verilog, harness, TOP, trace=trace, checks=checks, fast=fast)
     return Library(interface, path, trace)
 
 

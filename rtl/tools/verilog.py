@@ -61,14 +61,14 @@ def _own_yosys() -> Iterator[None]:
 def generate_fast_verilog(component: Any, *, name: str = TOP, checks: bool = True) -> str:
     """Return Verilog with the same streams and cycles that Verilator evaluates with less work.
 
-    All is one module and a pipeline's control is not copied; processes become registers with
-    enables, muxes are simplified, and what nobody reads is gone: without ``checks`` also the
-    registers that only assertions read. Registers that often rest have clocks of their own
-    (:mod:`archsim.rtl.tools.gated_clocks`): those behind a signal ``awake``, and the blocks that
-    the component names in ``resting``. The reset comes from a flip-flop inside, a cycle later: as
-    an input it would drag the next-state logic of all registers into what is evaluated whenever an
-    input changes. For long runs; the published text, waves and lint are those of
-    :func:`generate_verilog`.
+    All is one module, a pipeline's control is not copied, and the registers of its units stand
+    behind their logic; processes become registers with enables, muxes are simplified, and what
+    nobody reads is gone: without ``checks`` also the registers that only assertions read. Registers
+    that often rest have clocks of their own (:mod:`archsim.rtl.tools.gated_clocks`): those behind a
+    signal ``awake``, and the blocks that the component names in ``resting``. The reset comes from a
+    flip-flop inside, a cycle later: as an input it would drag the next-state logic of all registers
+    into what is evaluated whenever an input changes. For long runs; the published text,
+    waves and lint are those of :func:`generate_verilog`.
     """
     from amaranth.back import rtlil
 

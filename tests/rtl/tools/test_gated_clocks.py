@@ -11,6 +11,7 @@ pytest.importorskip("amaranth")
 from archsim.rtl.blocks.sorter import BitonicSorter
 from archsim.rtl.flow.graph import Graph
 from archsim.rtl.flow.pipeline import Pipeline
+from archsim.rtl.format import Q
 from archsim.rtl.tools.gated_clocks import gate_clocks, gated_clocks
 from archsim.rtl.tools.library import build_library
 from archsim.rtl.tools.verilog import generate_fast_verilog
@@ -64,6 +65,9 @@ def pipeline() -> tuple[Pipeline, dict[str, Any], int]:
     for _ in range(4):  # long enough that hardware holds a value in a ring, simulation in registers
         total = graph.multiply(graph.add(total, a), b)
     graph.output("o", total)
+    graph.output("root", graph.inverse_root(total))
+    fixed = Q(5, 6, signed=True)
+    graph.output("back", graph.from_fixed(graph.to_fixed(total, fixed)))
     words = np.random.default_rng(5).integers(0, 1 << 24, (2, 400))
     return Pipeline(graph, interval=4), {"a": words[0], "b": words[1]}, 1
 
