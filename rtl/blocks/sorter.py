@@ -108,7 +108,10 @@ class BitonicSorter(wiring.Component):
         m.submodules.memory = ram = memory.Memory(
             shape=unsigned((bits + 1) * width), depth=2 * rows, init=[]
         )
-        write, read = ram.write_port(), ram.read_port()
+        write, read = ram.write_port(), ram.read_port(domain="comb")
+        # a register of its own, not the port's: then a synthesiser sees by the addresses that what
+        # is read is never what is written in that cycle, and adds nothing to give the old word
+        block, reads = Signal(len(read.data), reset_less=True), Signal()
         m.submodules.network = network = self.network
         m.submodules.collector = collector = BlockCollector(width=width, bits=bits)
         m.submodules.merger = merger = RunMerger(width=width, bits=bits + 1, rows=rows)
@@ -134,10 +137,10 @@ class BitonicSorter(wiring.Component):
             write.addr.eq(Cat(row[: len(write.addr) - 1], half ^ merging)),
             write.data.eq(Value.cast(network.o.payload)),
             read.addr.eq(Mux(merging, Cat(merger.row, half), Cat(drainer.row, ~half))),
-            read.en.eq(merging | ~drainer.idle),
+            reads.eq(merging | ~drainer.idle),
             merger.kept.eq(network.o.payload),
-            Value.cast(merger.block).eq(read.data),
-            Value.cast(drainer.block).eq(read.data),
+            Value.cast(merger.block).eq(block),
+            Value.cast(drainer.block).eq(block),
             drainer.items.eq(items),
             self.o.valid.eq(drainer.o.valid),
             drainer.o.ready.eq(self.o.ready),
@@ -149,6 +152,8 @@ class BitonicSorter(wiring.Component):
             inside.eq(inside + enters - network.o.valid),
             self.passes.eq(self.passes + write.en),
         ]
+        with m.If(reads):
+            m.d.sync += block.eq(read.data)
         with m.If(write.en):
             m.d.sync += row.eq(row + 1)
         with m.If(taken):

@@ -52,9 +52,10 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("other = self.width - 1 - n", "other = n"),
     ],
     ("sorter", "blocks.sorting.drainer"): [
-        ("self.o.payload.last.eq(remaining == 1)", "self.o.payload.last.eq(remaining == 2)"),
-        ("left.eq(self.width)", "left.eq(self.width - 1)"),
-        ("left.eq(Mux(remaining == 1, 0, left - 1))", "left.eq(left - 1)"),
+        ("final.eq(remaining == 2)", "final.eq(remaining == 3)"),
+        ("Mux(load, (1 << self.width) - 1, left >> 1)",
+         "Mux(load, (1 << self.width - 1) - 1, left >> 1)"),
+        ("[active.eq(0), left.eq(0)]", "[active.eq(0)]"),
     ],
     ("sorter", "blocks.sorter"): [
         ("half ^ merging", "half"),

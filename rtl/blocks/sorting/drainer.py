@@ -43,31 +43,37 @@ class BlockDrainer(wiring.Component):
         m = Module()
         bits = len(self.o.payload.item)
         held = [Signal(bits, name=f"held_{n}", reset_less=True) for n in range(self.width)]
-        left = Signal(range(self.width + 1))  # items held
+        left = Signal(self.width)  # items held, a bit for each: what moves them needs no count
         remaining = Signal.like(self.items)  # items not yet taken
+        active, final = Signal(), Signal()  # some remain; one does
         read = Signal()  # the block on the port is that of the row
-        taken, load = Signal(), Signal()
+        taken, ends, moves, load = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            self.idle.eq(remaining == 0),
-            self.o.valid.eq(left != 0),
+            self.idle.eq(~active),
+            self.o.valid.eq(left[0]),
             self.o.payload.item.eq(held[0]),
-            self.o.payload.last.eq(remaining == 1),
+            self.o.payload.last.eq(final),
             taken.eq(self.o.valid & self.o.ready),
-            load.eq(read & ((left == 0) | (taken & (left == 1)))),
+            ends.eq(taken & final),
+            # what enables the items and what chooses between them are apart: each drives them all
+            moves.eq(Mux(left[0], self.o.ready, read)),
+            load.eq(read & ~left[1]),
         ]
         with m.If(taken):
+            m.d.sync += [remaining.eq(remaining - 1), final.eq(remaining == 2)]
+        m.d.sync += read.eq(active & ~(moves & load) & ~ends)
+        with m.If(moves):
             m.d.sync += [
-                remaining.eq(remaining - 1),
-                left.eq(Mux(remaining == 1, 0, left - 1)),
-                *(held[n].eq(held[n + 1]) for n in range(self.width - 1)),
-            ]
-        m.d.sync += read.eq((remaining != 0) & ~load & ~(taken & (remaining == 1)))
-        with m.If(load & ~(taken & (remaining == 1))):
-            m.d.sync += [
-                left.eq(self.width),
-                self.row.eq(self.row + 1),
-                *(held[n].eq(self.block[n]) for n in range(self.width)),
-            ]
+                left.eq(Mux(load, (1 << self.width) - 1, left >> 1)),
+                self.row.eq(self.row + load),
+                *(held[n].eq(Mux(load, self.block[n], following))
+                  for n, following in enumerate([*held[1:], held[-1]])),
+            ]  # fmt: skip
+        with m.If(ends):
+            m.d.sync += [active.eq(0), left.eq(0)]
         with m.If(self.start):
-            m.d.sync += [remaining.eq(self.items), self.row.eq(0), read.eq(0)]
+            m.d.sync += [
+                active.eq(1), final.eq(self.items == 1), remaining.eq(self.items),
+                self.row.eq(0), read.eq(0),
+            ]  # fmt: skip
         return m
