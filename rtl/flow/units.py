@@ -137,8 +137,10 @@ def _add(m: Module, go: Any, a: Value, b: Value) -> Value:
     far = _register(m, go, Mux(apart[5:].any(), Const(31, 5), apart[:5]))
     # stage 3: align and add
     aligned = Cat(Const(0, 2), low2) >> far
-    wide = Cat(Const(0, 2), high2)
-    total = _register(m, go, (Mux(minus, wide - aligned, wide + aligned))[: _M + 4])
+    wide = Cat(Const(0, 2), high2, Const(0, 1))
+    # one carry chain for sum and difference, with nothing behind it: minus is the carry in
+    operand = Cat(aligned, Const(0, 1)) ^ minus.replicate(_M + 4)
+    total = _register(m, go, (Cat(minus, wide) + Cat(minus, operand))[1 : _M + 5])
     sign3 = _register(m, go, sign2)
     exponent3 = _register(m, go, exponent2)
     # stage 4: count the leading zeros
