@@ -9,7 +9,7 @@ from typing import Any
 from archsim.words import DASH, TIMES, digits, percent, quantity, scale_of
 
 __all__ = [
-    "CAUSES", "FULLNESS", "cause_chart", "fullness_chart", "part_charts", "ratio_chart",
+    "CAUSES", "FULLNESS", "Figure", "cause_chart", "fullness_chart", "part_charts", "ratio_chart",
     "timeline_chart",
 ]  # fmt: skip
 
@@ -59,7 +59,7 @@ def ratio_chart(result: Mapping[str, Any], key: str, title: str) -> Figure:
         "type": "bar", "orientation": "h", "y": [name for name, _ in rows], "x": values,
         "marker": {"color": _system_colors([name for name, _ in rows], baseline)},
         "error_x": {
-            "type": "data", "symmetric": False, "thickness": 1.5, "width": 5, "color": _BASELINE,
+            "type": "data", "symmetric": False, "thickness": 1.5, "width": 5,
             "array": [b[1] - v if b[1] > b[0] else None for v, b in zip(values, bounds)],
             "arrayminus": [v - b[0] if b[1] > b[0] else None for v, b in zip(values, bounds)],
         },

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
-
-import jinja2
 
 from archsim.claims.bench import Bench
 from archsim.claims.claim import Claims
 from archsim.claims.verdict import Figure, Row, Section
 from archsim.claims_table import ours_text, published_text
+from archsim.page import render_page
 from archsim.words import TIMES, digits
 
 __all__ = ["ablation_figure", "render_claims"]
@@ -78,13 +75,8 @@ def ablation_figure(bench: Bench, baseline: str = "orin-nx") -> Figure:
 def render_claims(claims: Claims, rows: Sequence[Row], figures: Sequence[Figure],
                   facts: Sequence[str], sections: Sequence[Section]) -> str:  # fmt: skip
     """Return the claims' report."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("claims.html.j2").render(
-        css=_text("report.css"),
-        plotly=(resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+    return render_page(
+        "claims.html.j2",
         claims=claims,
         facts=facts,
         rows=[
@@ -95,15 +87,6 @@ def render_claims(claims: Claims, rows: Sequence[Row], figures: Sequence[Figure]
             }
             for row in rows
         ],
-        figures=[(figure, _embed(figure.plot)) for figure in figures],
+        figures=figures,
         sections=sections,
     )  # fmt: skip
-
-
-def _text(name: str) -> str:
-    return (resources.files("archsim.templates") / name).read_text(encoding="utf-8")
-
-
-def _embed(figure: dict[str, Any]) -> str:
-    text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

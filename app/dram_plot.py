@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from archsim.arch.dram import DramDevice
 from archsim.dram_trace import written
+from archsim.page import render_page
 from archsim.sim.dram.curve import Point
 from archsim.words import digits
 
@@ -67,26 +64,18 @@ def write_curve(
     file: Path, device: DramDevice, mapping: str, points: Sequence[Point], requests: int
 ) -> None:
     """Write the curve's page; :class:`~archsim.base.errors.OutputError` where it cannot be."""
-    templates = resources.files("archsim.templates")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.from_string((templates / "dram_curve.html.j2").read_text("utf-8")).render(
-        css=(templates / "report.css").read_text("utf-8"),
-        plotly=(resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+    peak = device.bandwidth_gb_s()
+    page = render_page(
+        "dram_curve.html.j2",
         device=device,
-        mapping=mapping,
-        peak=device.bandwidth_gb_s(),
-        requests=requests,
+        facts=[
+            f"one channel, {digits(peak)} GB/s at the pins (dotted)",
+            mapping,
+            f"{requests:,} requests per point",
+            "command-level controller, with refresh",
+        ],
         points=points,
-        digits=digits,
-        figure=_embed(curve_chart(points, device.bandwidth_gb_s())),
+        figure=curve_chart(points, peak),
     )
     with written(file) as aside:
         aside.write_text(page, encoding="utf-8")
-
-
-def _embed(figure: dict[str, Any]) -> str:
-    """Return a figure as JSON that is safe inside a script element."""
-    text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

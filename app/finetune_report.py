@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from archsim.finetune_table import ROWS, decibels
+from archsim.page import picture, render_page
 from archsim.traces.gs3d.finetune.judge import Judged
 from archsim.words import DASH, TIMES, percent
 
 __all__ = ["loss_chart", "render_finetune_report"]
 
 _AMPLIFIED = 8
-_IMAGE_QUALITY = 90
 _MOST_VIEWS = 4
 _SMOOTHED = 16
 #: Okabe and Ito's palette, told apart with any kind of colour vision.
@@ -32,20 +26,14 @@ _WHEN = ("unquantised", "before", "after")
 
 def render_finetune_report(metrics: Mapping[str, Any], judged: Sequence[Judged]) -> str:
     """Return the report of ``metrics.json`` and the held-out views as HTML."""
-    templates = resources.files("archsim.templates")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.from_string((templates / "finetune.html.j2").read_text("utf-8"))
     settings = metrics["settings"]
-    return page.render(
-        css=(templates / "report.css").read_text("utf-8"),
-        plotly=(resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+    return render_page(
+        "finetune.html.j2",
         metrics=metrics,
         mean=metrics["mean"],
         facts=_facts(metrics),
         gain=_gain(metrics["mean"]),
-        figure=_embed(loss_chart(metrics["losses"])),
+        figure=loss_chart(metrics["losses"]),
         rows=_rows(metrics),
         views=[_view(view) for view in judged[:_MOST_VIEWS]],
         views_left=max(0, len(judged) - _MOST_VIEWS),
@@ -134,29 +122,17 @@ def _rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
 def _view(view: Judged) -> dict[str, Any]:
     reference = view.images["reference"]
     shown = [{"title": "reference", "caption": "exact render of the scene as given",
-              "src": _picture(reference)}]  # fmt: skip
+              "src": picture(reference)}]  # fmt: skip
     if "target" in view.images:
         shown.append({"title": "image", "caption": "as given, trained against",
-                      "src": _picture(view.images["target"])})  # fmt: skip
+                      "src": picture(view.images["target"])})  # fmt: skip
     for when in ("before", "after"):
         image = view.images[when]
         words = f"streamed, {decibels(view.quality[when]['psnr_db'])}"
-        shown.append({"title": when, "caption": words, "src": _picture(image)})
+        shown.append({"title": when, "caption": words, "src": picture(image)})
         apart = np.abs(image.astype(np.int16) - reference.astype(np.int16))
         shown.append({
             "title": f"{when}: difference", "caption": f"largest {int(apart.max())} of 255",
-            "src": _picture(np.minimum(apart * _AMPLIFIED, 255).astype(np.uint8)),
+            "src": picture(np.minimum(apart * _AMPLIFIED, 255).astype(np.uint8)),
         })  # fmt: skip
     return {"camera": view.camera, "images": shown}
-
-
-def _picture(image: npt.NDArray[np.uint8]) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="WEBP", quality=_IMAGE_QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
-def _embed(figure: dict[str, Any]) -> str:
-    """Return a figure as JSON that is safe inside a script element."""
-    text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from archsim.charts import (
     CAUSES,
     FULLNESS,
+    Figure,
     cause_chart,
     fullness_chart,
     part_charts,
@@ -25,13 +21,13 @@ from archsim.charts import (
 )
 from archsim.counted import MEANING
 from archsim.heatmap import SCALE_TICKS, scale_colours
-from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, size, ssim
+from archsim.page import picture, render_page
+from archsim.words import DASH, TIMES, digits, percent, quantity, range_text, ratio, ssim
 
-__all__ = ["embed", "page_environment", "render_report"]
+__all__ = ["render_report"]
 
 Images = Mapping[str, npt.NDArray[np.uint8]]
 
-_IMAGE_QUALITY = 90
 _MOST_CAMERAS = 2
 
 #: ratio's key, its name, and the words for more than 1, less, and no difference that shows
@@ -49,26 +45,24 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
     in :class:`archsim.runner.Outcome`; frames are embedded as
     lossy WebP, the exact ones are the PNG files beside the report.
     """
-    environment = page_environment()
     systems = result["systems"]
     traffic = part_charts(result, "dram_bytes_by_stream", "B", "bytes per frame")
     energy = part_charts(result, "energy_by_component_j", "J", "energy per frame")
-    return environment.get_template("report.html.j2").render(
-        css=_package_text("report.css"),
-        plotly=(resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+    return render_page(
+        "report.html.j2",
         result=result,
         manifest=manifest,
         manifest_text=json.dumps(manifest, indent=2),
         facts=_facts(result),
         cards=_cards(result),
         headline=_headline(result),
-        ratios=[embed(ratio_chart(result, key, title)) for key, title, _ in _RATIOS],
+        ratios=[ratio_chart(result, key, title) for key, title, _ in _RATIOS],
         systems=[
             {
                 "name": name,
                 "title": _system_title(system),
-                "timeline": embed(timeline_chart(system["frames"][0])),
-                "causes": embed(cause_chart(system)),
+                "timeline": timeline_chart(system["frames"][0]),
+                "causes": cause_chart(system),
                 "fullness": _fullness(system),
                 "bounds": _bounds(system["frames"][0]),
             }
@@ -77,8 +71,8 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
         cause_legend=CAUSES,
         fullness_legend=FULLNESS,
         parts=[
-            ("Where the bytes go", "traffic", *map(embed, traffic[:2]), traffic[2]),
-            ("Where the energy goes", "energy", *map(embed, energy[:2]), energy[2]),
+            ("Where the bytes go", "traffic", *traffic),
+            ("Where the energy goes", "energy", *energy),
         ],
         rails=_rails(systems),
         frames=[
@@ -100,33 +94,9 @@ def render_report(result: Mapping[str, Any], manifest: Mapping[str, Any], images
     )
 
 
-def page_environment() -> jinja2.Environment:
-    """Return what fills in the package's templates."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_package_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "size": size, "ratio": ratio}
-    return environment
-
-
-def _package_text(name: str) -> str:
-    return (resources.files("archsim.templates") / name).read_text(encoding="utf-8")
-
-
-def embed(figure: dict[str, Any]) -> str:
-    """Return a figure as JSON that is safe inside a script element."""
-    text = json.dumps(figure, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _fullness(system: Mapping[str, Any]) -> str | None:
+def _fullness(system: Mapping[str, Any]) -> Figure | None:
     """Return the chart of an accelerator's buffers; a GPU's rooms are its kernels' windows."""
-    figure = fullness_chart(system["frames"][0]) if system["mode"] is None else None
-    return None if figure is None else embed(figure)
+    return fullness_chart(system["frames"][0]) if system["mode"] is None else None
 
 
 def _rails(systems: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
@@ -264,13 +234,13 @@ def _frames(result: Mapping[str, Any], images: Images, index: int) -> dict[str, 
     if reference is not None:
         who = ", ".join(name for name, frame in frames.items() if frame["exact"])
         caption = f"exact: {who}" if who else "what every method is compared with"
-        shown.append({"title": "reference", "caption": caption, "src": _picture(reference)})
+        shown.append({"title": "reference", "caption": caption, "src": picture(reference)})
     for name, frame in frames.items():
         image = images.get(f"{name}-{camera}")
         if frame["exact"] or image is None:
             continue
         words = f"PSNR {frame['psnr_db']:.2f} dB, SSIM {ssim(frame['ssim'])}"
-        shown.append({"title": name, "caption": words, "src": _picture(image)})
+        shown.append({"title": name, "caption": words, "src": picture(image)})
         maps = [("error", f"{name}: error", f"all causes, {_db(frame['psnr_db'])}")]
         maps += [
             (f"{cause}-error", f"{name}: {cause} alone",
@@ -280,18 +250,12 @@ def _frames(result: Mapping[str, Any], images: Images, index: int) -> dict[str, 
         for ending, title, caption in maps:
             where = images.get(f"{name}-{camera}-{ending}")
             if where is not None:
-                shown.append({"title": title, "caption": caption, "src": _picture(where)})
+                shown.append({"title": title, "caption": caption, "src": picture(where)})
     return {"camera": camera, "images": shown}
 
 
 def _db(psnr: float | None) -> str:
     return "exact" if psnr is None else f"{psnr:.2f} dB"
-
-
-def _picture(image: npt.NDArray[np.uint8]) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="WEBP", quality=_IMAGE_QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _counts(systems: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:

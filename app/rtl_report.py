@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from archsim.output import to_json, write_folder
+from archsim.page import render_page
 from archsim.progress import Reporter
 from archsim.rtl.arithmetic.cycles import UnitCycles
 from archsim.rtl.comparison import (
@@ -86,18 +84,21 @@ def write_comparison(prepared: Prepared, rows: Sequence[Mapping[str, Any]], fold
 
 def render_comparison(data: Mapping[str, Any]) -> str:
     """Return the report's page."""
-    environment = Environment(
-        loader=PackageLoader("archsim", "templates"), undefined=StrictUndefined,
-        autoescape=select_autoescape(("html.j2",)), trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    from plotly.offline import get_plotlyjs
-
-    css = resources.files("archsim.templates").joinpath("report.css").read_text(encoding="utf-8")
-    return environment.get_template("rtl_compare.html.j2").render(
-        data=data, css=css, plotly=get_plotlyjs(),
-        figure=json.dumps(_scatter(data["comparisons"])).replace("</", "<\\/"),
-        share=TOLERANCE_SHARE, cycles=TOLERANCE_CYCLES,
-    )  # fmt: skip
+    scene = data["scene"]
+    return render_page(
+        "rtl_compare.html.j2",
+        data=data,
+        facts=[
+            f"{data['configuration']}, {data['camera']}, {'x'.join(map(str, data['resolution']))}",
+            f"{scene['name']}, {scene['gaussians']:,} Gaussians, harmonics of degree "
+            f"{scene['sh_degree']}",
+            f"{len(data['tiles'])} tiles of 16x16 pixels",
+            f"voxels {data['voxel_size']}",
+        ],
+        figure=_scatter(data["comparisons"]),
+        share=TOLERANCE_SHARE,
+        cycles=TOLERANCE_CYCLES,
+    )
 
 
 def _scatter(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

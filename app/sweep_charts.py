@@ -12,6 +12,7 @@ from archsim.sweep_display import column_text, value_text
 from archsim.words import DASH, percent, scale_of
 
 __all__ = [
+    "Figure",
     "axis_title",
     "curve_chart",
     "front_chart",
@@ -195,7 +196,7 @@ def importance_chart(shares: dict[str, dict[str, float]]) -> Figure:
         "margin": {"l": 110, "r": 20, "t": 20 + legend, "b": 40},
         "legend": {"y": 1, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
         "xaxis": {"tickformat": ".0%", "rangemode": "tozero", "zeroline": False},
-        "yaxis": {"automargin": True},
+        "yaxis": {"automargin": True, "showgrid": True},
     }}  # fmt: skip
 
 
@@ -226,7 +227,7 @@ def sensitivity_chart(changes: Sequence[Change], index: int, objective: str) -> 
         "title": {"text": objective, "x": 0, "font": {"size": 14}}, "showlegend": False,
         "xaxis": {"tickformat": "+.0%", "range": [-1.35 * most, 1.35 * most], "zeroline": True,
                   "nticks": 5},
-        "yaxis": {"automargin": True},
+        "yaxis": {"automargin": True, "showgrid": True},
     }}  # fmt: skip
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import archsim
 from archsim.explore.analysis import hypervolume_curve, importance, sensitivity, shared_box
 from archsim.explore.problem import Outcome
-from archsim.report import embed, page_environment
+from archsim.page import render_page
 from archsim.sweep_charts import (
+    Figure,
     curve_chart,
     front_chart,
     importance_chart,
@@ -43,10 +43,8 @@ def render_study(study: Study) -> str:
     shares = {name: importance(study.resolved.space, study.outcomes, i)
               for i, name in enumerate(goals.objectives)}  # fmt: skip
     drawn = _most_important(shares)
-    environment = page_environment()
-    return environment.get_template("study.html.j2").render(
-        css=(resources.files("archsim.templates") / "report.css").read_text("utf-8"),
-        plotly=(resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+    return render_page(
+        "study.html.j2",
         name=study.resolved.name,
         version=archsim.__version__,
         started=study.manifest.get("started", ""),
@@ -57,10 +55,10 @@ def render_study(study: Study) -> str:
         cards=_cards(study, shown),
         pareto=_pareto(study, front, shown) if measured else [],
         solid=_solid(study, front, shown) if measured else None,
-        parallel=embed(parallel_chart(study.resolved.space, drawn, study.outcomes, shown,
-                                      next(iter(goals.objectives)))) if measured else None,
+        parallel=parallel_chart(study.resolved.space, drawn, study.outcomes, shown,
+                                next(iter(goals.objectives))) if measured else None,
         not_drawn=[name for name in study.resolved.space.axes if name not in drawn],
-        importance=embed(importance_chart(shares)) if len(measured) > 2 else None,
+        importance=importance_chart(shares) if len(measured) > 2 else None,
         sampled=f"{len(measured):,} measured points",
         **_curves(study),
         **_around(study),
@@ -125,15 +123,15 @@ def _cards(study: Study, shown: list[str]) -> list[dict[str, Any]]:
     return cards
 
 
-def _pareto(study: Study, front: list[Outcome], shown: list[str]) -> list[str]:
+def _pareto(study: Study, front: list[Outcome], shown: list[str]) -> list[Figure]:
     objectives = list(study.resolved.goals.objectives)
     pairs = list(itertools.combinations(objectives, 2))[:_MOST_PAIRS]
     if not pairs:  # one objective: over what else is known of the points
         pairs = [(shown[1], shown[0])] if len(shown) > 1 else []
-    return [embed(front_chart(study.outcomes, front, x, y, shown)) for x, y in pairs]
+    return [front_chart(study.outcomes, front, x, y, shown) for x, y in pairs]
 
 
-def _solid(study: Study, front: list[Outcome], shown: list[str]) -> str | None:
+def _solid(study: Study, front: list[Outcome], shown: list[str]) -> Figure | None:
     """Return the 3-D chart: objectives first, then constraints, then energy of the system."""
     system = shown[0].partition(".")[0]
     more = [f"{system}.{name}" for name in ("energy_j", "area_mm2", "dram_bytes")]
@@ -141,7 +139,7 @@ def _solid(study: Study, front: list[Outcome], shown: list[str]) -> str | None:
     columns = list(dict.fromkeys(c for c in [*shown, *more] if c in known))[:3]
     if len(columns) < 3:
         return None
-    return embed(space_chart(study.outcomes, front, columns, shown))
+    return space_chart(study.outcomes, front, columns, shown)
 
 
 def _most_important(shares: dict[str, dict[str, float]]) -> list[str]:
@@ -165,7 +163,7 @@ def _curves(study: Study) -> dict[str, Any]:
     )
     if len(curves) == 2:
         words += f" {_reached(*curves.values())}"
-    return {"curve": embed(curve_chart(curves)), "curve_words": words}
+    return {"curve": curve_chart(curves), "curve_words": words}
 
 
 def _reached(search: list[tuple[int, float]], random: list[tuple[int, float]]) -> str:
@@ -190,7 +188,7 @@ def _around(study: Study) -> dict[str, Any]:
         for c in changes if c.ratios is None
     ]  # fmt: skip
     figures = [
-        embed(sensitivity_chart(changes, i, name))
+        sensitivity_chart(changes, i, name)
         for i, name in enumerate(study.resolved.goals.objectives)
         if any(c.ratios is not None for c in changes)
     ]
