@@ -22,8 +22,8 @@ class Control:
     interval
         Turns.
     ahead
-        In the last turn: an item is in flight or taken. If not, the pipeline rests in this turn:
-        less power, less work for a simulator.
+        In the last turn: an item is in flight or there to be taken. If not, the pipeline rests in
+        this turn: less power, less work for a simulator.
     stall
         The next cycle is none of the pipeline's: everything stays as it is.
     offered

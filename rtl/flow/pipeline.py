@@ -86,7 +86,9 @@ class Pipeline(wiring.Component):
         m.submodules.out = out = SkidBuffer(shape=self.o.payload.shape())
         wiring.connect(m, out.o, wiring.flipped(self.o))
         live = Signal(turns)  # which of the items in flight are real
-        take, ahead, stall = Signal(), Signal(), Signal()
+        underway = Signal()  # whether any but the last is
+        coming = Cat(self.i.valid, live)[:turns]
+        ahead, stall = Signal(), Signal()
         alone = platform == SIMULATION
         copies = 1 if alone else -(-sum(plan.units.values()) // _UNITS_PER_CONTROL) or 1
         controls = [
@@ -95,15 +97,14 @@ class Pipeline(wiring.Component):
         here = controls[0].here
         m.d.comb += [
             self.i.ready.eq(here[-1]),
-            take.eq(self.i.ready & self.i.valid),
-            ahead.eq(take | live[:-1].any()),
+            ahead.eq(self.i.valid | underway),
             out.i.valid.eq(live[turns - 1] & here[plan.end % interval]),
             # a result that waits holds the pipeline up from its second cycle on, and so puts
             # pipelines that take turns back into step
             stall.eq(self.o.valid & ~self.o.ready),
         ]
         with m.If(here[-1]):
-            m.d.sync += live.eq(Cat(take, live)[:turns])
+            m.d.sync += [live.eq(coming), underway.eq(coming[:-1].any())]
         values = _Values(m, controls, plan, self)
         for name, node in self.graph.outputs.items():
             m.d.comb += out.i.payload[name].eq(values.read(node, plan.end))
