@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Module, unsigned
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -97,14 +97,19 @@ class CodebookDecoder(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         """Build one memory per float of a word."""
         m = Module()
-        go = ~self.o.valid | self.o.ready
-        m.d.comb += [self.i.ready.eq(go), self.load.ready.eq(1)]
+        m.d.comb += self.load.ready.eq(1)
         taken = self.load.payload
-        with m.If(go):
-            m.d.sync += self.o.valid.eq(self.i.valid)
-        with m.If(go & self.i.valid):
-            m.d.sync += self.o.payload.opacity.eq(self.i.payload.opacity)
+        # one for each table: the enable of all is too far from some on an FPGA. Each follows from
+        # its own state, so that no tool finds it to be the same as another and merges them
+        valid = {table: Signal(name=f"valid_{table}") for table in self.names}
         for number, (table, names) in enumerate(self.names.items()):
+            go = ~valid[table] | self.o.ready
+            with m.If(go):
+                m.d.sync += valid[table].eq(self.i.valid)
+            if number == 0:
+                m.d.comb += [self.i.ready.eq(go), self.o.valid.eq(valid[table])]
+                with m.If(go & self.i.valid):
+                    m.d.sync += self.o.payload.opacity.eq(self.i.payload.opacity)
             for lane, name in enumerate(names):
                 memory = Memory(shape=unsigned(FLOAT.width), depth=self.entries[table], init=[])
                 m.submodules[name] = memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Assert, Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,9 @@ class FilterBank(wiring.Component):
     An item goes to the first pipeline that can take it, and what travels beside it says to which.
     A fixed turn would not do: a pipeline takes an item in one cycle of its interval only, and items
     that come slowly at first, from a memory that is busy, would leave the pipelines in an order of
-    these cycles in which each waits for the one before, until all are empty.
+    these cycles in which each waits for the one before, until all are empty. For the same reason
+    all stand still while one waits with a result: else those that have none would go ahead of their
+    turn, and results come in another order than that in which they must leave.
 
     Parameters
     ----------
@@ -70,7 +72,12 @@ class FilterBank(wiring.Component):
         depth = copies * (self.latency // self.interval + 2)
         shape = data.StructLayout({"side": self.side, "by": range(copies)})
         m.submodules.side = side = StreamFifo(shape=shape, depth=depth)
-        free, chosen = Signal(), Signal(range(copies))
+        free, chosen, waits = Signal(), Signal(range(copies)), Signal()
+        m.d.comb += [
+            waits.eq(Cat(p.o.valid & ~p.o.ready for p in self.pipelines).any()),
+            Assert(self.o.valid | ~Cat(p.o.valid for p in self.pipelines).any(),
+                   "a result comes before its turn"),
+        ]  # fmt: skip
         m.d.comb += [
             # offered only when both take it, so that no offer is withdrawn
             self.i.ready.eq(free & side.i.ready),
@@ -88,6 +95,7 @@ class FilterBank(wiring.Component):
             m.d.comb += [
                 pipeline.i.payload.eq(self.i.payload.item),
                 pipeline.i.valid.eq(self.i.valid & self.i.ready & (chosen == number)),
+                pipeline.halted.eq(waits),
             ]
             with m.If(side.o.payload.by == number):
                 m.d.comb += [

@@ -47,6 +47,12 @@ class Pipeline(wiring.Component):
     i, o : stream
         Fields as the graph's inputs and outputs.
     one plain input for each of the graph's ports
+
+    Attributes
+    ----------
+    halted : Signal
+        Another pipeline that shares the work waits with a result: this one stands still, too. Zero
+        where none shares it.
     """
 
     def __init__(self, graph: Graph, *, interval: int):
@@ -55,6 +61,7 @@ class Pipeline(wiring.Component):
         self.graph = graph
         self.interval = interval
         self.plan: Schedule = schedule(graph, interval)
+        self.halted = Signal()
         fields = data.StructLayout(
             {name: node.shape.shape() for name, node in graph.inputs.items()}
         )
@@ -99,9 +106,8 @@ class Pipeline(wiring.Component):
             self.i.ready.eq(here[-1]),
             ahead.eq(self.i.valid | underway),
             out.i.valid.eq(live[turns - 1] & here[plan.end % interval]),
-            # a result that waits holds the pipeline up from its second cycle on, and so puts
-            # pipelines that take turns back into step
-            stall.eq(self.o.valid & ~self.o.ready),
+            # a result that waits holds the pipeline up from its second cycle on
+            stall.eq((self.o.valid & ~self.o.ready) | self.halted),
         ]
         with m.If(here[-1]):
             m.d.sync += [live.eq(coming), underway.eq(coming[:-1].any())]

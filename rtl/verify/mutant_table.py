@@ -146,6 +146,7 @@ _BUGS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("side.i.valid.eq(self.i.valid & free)", "side.i.valid.eq(self.i.valid)"),
         ("side.o.ready.eq(self.o.ready & pipeline.o.valid)", "side.o.ready.eq(self.o.ready)"),
         ("side.i.payload.by.eq(chosen)", "side.i.payload.by.eq(0)"),
+        ("pipeline.halted.eq(waits)", "pipeline.halted.eq(0)"),
     ],
     ("fine-fetch", "blocks.fine_fetch"): [
         ("real.eq(flags.real & result.keep)", "real.eq(flags.real)"),

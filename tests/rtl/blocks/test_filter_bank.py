@@ -26,3 +26,18 @@ def test_items_that_come_at_odd_times_do_not_make_filters_wait_for_each_other(se
     )
     np.testing.assert_array_equal(oddly.outputs["o"]["side"], np.arange(ITEMS) % 16)
     assert oddly.cycles < 1.15 * at_once.cycles
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_results_come_in_the_order_in_which_items_were_dealt(seed: int) -> None:
+    """Where a filter that waits holds up only itself, the others' results overtake its next ones.
+
+    The hardware asserts that none does.
+    """
+    bank = FilterBank(make=Placement, copies=COPIES, side=4)
+    items, ports = some_items(np.random.default_rng(7), bank.pipelines[0].graph, ITEMS)
+    done = build_library(bank).run(
+        {"i": {"item": items, "side": np.arange(ITEMS) % 16}},
+        expect={"o": ITEMS}, ports=ports, stall_percent={"i": 80, "o": 30}, seed=seed,
+    )  # fmt: skip
+    np.testing.assert_array_equal(done.outputs["o"]["side"], np.arange(ITEMS) % 16)
