@@ -10,13 +10,25 @@ from archsim.arch.machine import Accelerator
 from archsim.base.errors import ConfigError
 from archsim.base.problems import one_of
 
-__all__ = ["BURST", "SIZES", "SUBTILE", "TILE", "Parameters", "load_parameters", "parameters_of"]
+__all__ = [
+    "BURST",
+    "COMMANDS",
+    "SIZES",
+    "SUBTILE",
+    "TILE",
+    "Parameters",
+    "load_parameters",
+    "parameters_of",
+]
 
 #: Sides of a tile and of a subtile in pixels.
 TILE, SUBTILE = 16, 8
 
 #: Beats of a request for coarse records.
 BURST = 16
+
+#: Lists and ends of tiles on the way from the list buffer's filling to its reading side.
+COMMANDS = 8
 
 _ENTRY_BYTES = 8  # a depth and the number of its features, as in the timing model
 

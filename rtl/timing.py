@@ -16,15 +16,16 @@ everything is when the tile stops is taken from passes of the model before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from archsim.rtl.arithmetic.cycles import RENDER_DEPTH, UnitCycles
-from archsim.rtl.golden import GoldenTiles, cycles_by_tile
+from archsim.rtl.golden import GoldenTiles, Visits, cycles_by_tile
 from archsim.rtl.memory_timing import IDEAL, MemoryTiming, timing_of_slice
-from archsim.rtl.parameters import Parameters
+from archsim.rtl.parameters import COMMANDS, Parameters
 from archsim.sim.causes import time_by_cause_ps
 from archsim.sim.engine import execute_with
 from archsim.sim.program import Edge, Program, ProgramBuilder
@@ -88,7 +89,8 @@ def model_tiles(
 
 
 def _model_slice(golden: GoldenTiles, p: Parameters, memory: MemoryTiming) -> ModelRun:
-    work = _Work.of(golden, p)
+    golden = _with_empty_visits(golden)
+    work = _Work.of(golden)
     left_out = _LeftOut.nothing(work.loaded.size)
     for _ in range(_PASSES):
         built = _Build(golden, p, work, memory, left_out)
@@ -105,9 +107,23 @@ def _model_slice(golden: GoldenTiles, p: Parameters, memory: MemoryTiming) -> Mo
     return ModelRun(schedule.finish_ps[built.drained] // _PS, causes)
 
 
+def _with_empty_visits(golden: GoldenTiles) -> GoldenTiles:
+    """Return the trace with a visit of no Gaussian for every tile that has none: its end."""
+    tiles = golden.origins.shape[0]
+    without = np.setdiff1d(np.arange(tiles), golden.visits.tile)
+    at = np.searchsorted(golden.visits.tile, without)
+    columns = {name: np.insert(column, at, 0) for name, column in vars(golden.visits).items()}
+    columns["tile"] = np.insert(golden.visits.tile, at, without)
+    lists: dict[str, list[Any]] = {n: list(getattr(golden, n)) for n in ("keep", "drawn", "work")}
+    for place in at[::-1]:
+        for name, kind in (("keep", np.bool_), ("drawn", np.bool_), ("work", np.int64)):
+            lists[name].insert(place, np.zeros(0, kind))
+    return replace(golden, visits=Visits(**columns), **lists)
+
+
 @dataclass(frozen=True)
 class _Work:
-    """Pieces of the visits, n in order.
+    """Pieces of the visits, n in order; a visit of no Gaussian is one, too.
 
     Attributes
     ----------
@@ -127,10 +143,10 @@ class _Work:
     ends: Bits
 
     @staticmethod
-    def of(golden: GoldenTiles, p: Parameters) -> _Work:
+    def of(golden: GoldenTiles) -> _Work:
         """Cut the visits."""
         visits = golden.visits
-        pieces = -(-visits.loaded // _PIECE)
+        pieces = np.maximum(-(-visits.loaded // _PIECE), 1)
         visit = np.repeat(np.arange(pieces.size), pieces)
         ends = np.zeros(visit.size, np.bool_)
         ends[np.cumsum(pieces) - 1] = True
@@ -226,23 +242,22 @@ class _Build:
     def _feeder(self) -> I64:
         """Add ordering and the feeder; return the items that each piece sends on."""
         b, p, work, out = self.builder, self.p, self.work, self.left_out
-        tiles = self.golden.origins.shape[0]
         self.ordered = self._task("voxel sorter", self.golden.order_cycles)
         # of what is dropped only ends go on, as one item
         last = np.append(np.diff(work.tile) > 0, True)[: work.tile.size]
         self.ends = np.where(out.read, last, work.ends)
-        self.feed = self._task("feeder", np.where(out.read, last, work.loaded))
-        voxels = np.bincount(self.golden.visits.tile, minlength=tiles)
-        some = np.flatnonzero(voxels)
-        first = np.searchsorted(work.tile, some)
+        sent = np.maximum(work.loaded, 1)
+        self.feed = self._task("feeder", np.where(out.read, last, sent))
+        voxels = np.bincount(self.golden.visits.tile)
+        first = np.searchsorted(work.tile, np.arange(voxels.size))
         # the coarse filters take the first item before the rest of its piece has come
         latency = self.cycles.placement_latency + 9 + round(np.mean(self.memory.coarse_latency))
-        placed = self._delay(self.ordered[some], latency - work.loaded[first])
+        placed = self._delay(self.ordered, latency - work.loaded[first])
         b.edge(placed, self.feed[first])
         # the queue holds the voxels of tiles ahead
         room = b.room("queue", max(p.tile_voxels, 2), "items")
-        b.claim(self.ordered[some], room, voxels[some], self.feed[first])
-        return np.where(out.fed, self.ends, work.loaded)
+        b.claim(self.ordered, room, voxels, self.feed[first])
+        return np.where(out.fed, self.ends, sent)
 
     def _filters(self) -> None:
         """Add coarse and fine filters of all pieces."""
@@ -308,6 +323,7 @@ class _Build:
         self._hold_back(self.feed, self.left_out.fed, self.work.tile)
         self._hold_back(self.fine, self.left_out.fetched[self.some], self.work.tile[self.some])
         self._ends(self.golden.visits.tile[visit], rendered)
+        self._commands(visit, last, rendered)
 
     def _hold_back(self, tasks: I64, dropped: Bits, owner: I64) -> None:
         """Let what a stop drops not be reached before it."""
@@ -367,20 +383,32 @@ class _Build:
         b, work = self.builder, self.work
         tiles = self.golden.origins.shape[0]
         drain = b.unit("drain")
-        self.drained = b.compute(drain, "drain", np.full(tiles, self.cycles.drain * _PS))
-        piece_tile = work.tile[self.some]
-        with_voxels = np.unique(piece_tile)
-        end = np.searchsorted(piece_tile, with_voxels, side="right") - 1
-        b.edge(self._delay(self.stored[end], _CLOSING), self.drained[with_voxels])
-        empty = np.setdiff1d(np.arange(tiles), with_voxels)
-        b.edge(self._delay(self.ordered[empty], self._empty_latency()), self.drained[empty])
+        parts = np.tile([1, self.cycles.drain - 1], tiles)
+        self.marked, self.drained = b.compute(drain, "drain", parts * _PS).reshape(-1, 2).T
+        end = np.searchsorted(work.tile[self.some], np.arange(tiles), side="right") - 1
+        b.edge(self._delay(self.stored[end], _CLOSING), self.marked)
         if owner.size:
             tail = np.append(np.flatnonzero(np.diff(owner)), owner.size - 1)
-            b.edge(rendered[tail], self.drained[owner[tail]])
+            b.edge(rendered[tail], self.marked[owner[tail]])
             head = np.insert(np.flatnonzero(np.diff(owner)) + 1, 0, 0)
             follows = owner[head] > 0
             b.edge(self.drained[owner[head][follows] - 1], rendered[head[follows]], Edge.CREDIT)
 
-    def _empty_latency(self) -> int:
-        c = self.cycles
-        return c.placement_latency + c.coarse_latency + c.fine_latency + 20
+    def _commands(self, visit: I64, last: I64, rendered: I64) -> None:
+        """Bound how many lists and ends of tiles the filling side is ahead of the reading side.
+
+        An end shares the command of its tile's last list, where that list is the last visit's.
+        """
+        owner, tiles = self.golden.visits.tile, self.golden.origins.shape[0]
+        final = np.searchsorted(owner, np.arange(tiles), side="right") - 1  # last visit
+        closes = np.append(np.diff(visit) > 0, True)[: visit.size] & (final[owner[visit]] == visit)
+        alone = np.setdiff1d(np.arange(tiles), owner[visit[closes]])
+        number = np.concatenate([owner[visit], alone])
+        order = np.argsort(number, kind="stable")  # lists of a tile, then its end
+        piece_tile = self.work.tile[self.some]
+        behind = np.searchsorted(piece_tile, alone, side="right")
+        following = np.concatenate([last + 1, behind])[order]
+        done = np.where(closes, self.marked[owner[visit]], rendered)
+        read = np.concatenate([done, self.marked[alone]])[order]
+        held = np.flatnonzero(following[COMMANDS:] < self.stored.size)
+        self.builder.edge(read[held], self.stored[following[COMMANDS:][held]], Edge.CREDIT)

@@ -19,12 +19,12 @@ from archsim.rtl.blocks.fifo import StreamFifo
 from archsim.rtl.blocks.render_unit import feature_layout
 from archsim.rtl.blocks.tokens import flags_layout
 from archsim.rtl.format import FLOAT
+from archsim.rtl.parameters import COMMANDS
 
 __all__ = ["KEY_BITS", "ListBuffer"]
 
 #: A depth's exponent and fraction: positive floats compare as integers.
 KEY_BITS = FLOAT.width - 1
-_COMMANDS = 8  # lists and ends of tiles on the way to the reading side
 
 
 class ListBuffer(wiring.Component):
@@ -106,7 +106,7 @@ class ListBuffer(wiring.Component):
         memory = Memory(shape=feature_layout(), depth=2 * self.entries, init=[])
         m.submodules.features = memory
         command = data.StructLayout({"list": 1, "end_tile": 1})
-        m.submodules.commands = commands = StreamFifo(shape=command, depth=_COMMANDS)
+        m.submodules.commands = commands = StreamFifo(shape=command, depth=COMMANDS)
         free = Signal(2, init=3)  # halves that the reading side is done with
         taken, given = Signal(2), Signal(2)
         m.d.sync += free.eq((free & ~taken) | given)
