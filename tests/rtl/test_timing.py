@@ -8,7 +8,7 @@ import pytest
 from archsim.rtl.arithmetic.cycles import UnitCycles
 from archsim.rtl.golden import GoldenTiles, Visits
 from archsim.rtl.memory_timing import MemoryTiming
-from archsim.rtl.parameters import Parameters
+from archsim.rtl.parameters import COMMANDS, Parameters
 from archsim.rtl.timing import model_tiles
 
 P = Parameters(machine="test", size="test", slices=1, coarse_filters=1, coarse_interval=8,
@@ -109,6 +109,22 @@ def test_a_list_is_not_taken_before_the_one_ahead_is_sorted() -> None:
     once = cycles.placement_latency + cycles.coarse_latency + cycles.fine_latency + cycles.drain
     shown = second  # a cycle each: done before they come
     assert entered + once + shown < finish < entered + once + shown + 250  # order, hand-overs
+
+
+def test_a_list_is_not_filled_more_than_eight_ends_of_tiles_ahead() -> None:
+    count, empty = 300, 100
+    golden = trace([count], [count], 0, tiles=empty + 1)
+    golden = replace(golden, visits=replace(golden.visits, tile=np.array([empty])))
+    cycles = UnitCycles.of(P)
+    finish = model_tiles(golden, P).finish
+    assert (np.diff(finish)[: empty - 1] == cycles.drain).all()
+    # its first Gaussian is stored when the end of the tile before is a command
+    begun = finish[empty - 1 - COMMANDS]
+    ends = empty - COMMANDS  # all places ahead are taken by them, and by a few Gaussians
+    inside = P.feature_fifo + 1 + cycles.fine_latency // cycles.fine_interval + 2 * P.fine_fifo
+    last = begun + count * 8 + cycles.sort(np.array([count]))[0] + count + cycles.drain
+    assert ends > inside
+    assert last - inside * 8 < finish[-1] < last + 200
 
 
 def test_sorting_takes_the_sorters_own_cycles() -> None:
