@@ -3,9 +3,9 @@
 The same kind of model as the StreamingGS machine's (:mod:`archsim.sim.gs3d.streaminggs_program`),
 at the RTL's configuration and at a finer grain, as tiles are compared one by one: pieces of a few
 Gaussians pass feeder, coarse filter, fine filter and list buffer, lists pass the sorter and the
-render unit. FIFOs are rooms in items, the two halves of the list buffer credits. Its parameters are
-the units' counts, intervals and latencies (:class:`archsim.rtl.arithmetic.cycles.UnitCycles`) and
-the FIFOs' depths.
+render unit. FIFOs are rooms in items, the two halves and the commands of the list buffer credits;
+the end of a tile without work is an item, too. Its parameters are the units' counts, intervals and
+latencies (:class:`archsim.rtl.arithmetic.cycles.UnitCycles`) and the FIFOs' depths.
 
 A tile whose pixels are all done stops, as soon as the last of them is. From then on its Gaussians
 are dropped, one a cycle, where they come past the feeder and past the fine fetch; those between

@@ -177,7 +177,7 @@ def _include_folders() -> list[Path]:
 
 
 def _native() -> list[str]:
-    """Return the flag for this machine's processor: its shifts and counts of zeros are a sixth."""
+    """Return the flag for this machine's processor: shifts by a signal are one instruction then."""
     return ["-march=native"] if _processor() else []
 
 
