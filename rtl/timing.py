@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -114,11 +113,12 @@ def _with_empty_visits(golden: GoldenTiles) -> GoldenTiles:
     at = np.searchsorted(golden.visits.tile, without)
     columns = {name: np.insert(column, at, 0) for name, column in vars(golden.visits).items()}
     columns["tile"] = np.insert(golden.visits.tile, at, without)
-    lists: dict[str, list[Any]] = {n: list(getattr(golden, n)) for n in ("keep", "drawn", "work")}
+    keep, drawn, work = list(golden.keep), list(golden.drawn), list(golden.work)
     for place in at[::-1]:
-        for name, kind in (("keep", np.bool_), ("drawn", np.bool_), ("work", np.int64)):
-            lists[name].insert(place, np.zeros(0, kind))
-    return replace(golden, visits=Visits(**columns), **lists)
+        keep.insert(place, np.zeros(0, np.bool_))
+        drawn.insert(place, np.zeros(0, np.bool_))
+        work.insert(place, np.zeros(0, np.int64))
+    return replace(golden, visits=Visits(**columns), keep=keep, drawn=drawn, work=work)
 
 
 @dataclass(frozen=True)
